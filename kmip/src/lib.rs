@@ -1,1 +1,8 @@
-//! Under construction.
+//! KMIP 1.0 to 1.4 as types and tables.
+//!
+//! Pure: opens no socket (but for feature `client`), reads no clock, decides nothing.
+
+pub mod tag;
+mod version;
+
+pub use version::ProtocolVersion;
