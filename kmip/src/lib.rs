@@ -2,7 +2,9 @@
 //!
 //! Pure: opens no socket (but for feature `client`), reads no clock, decides nothing.
 
+pub mod enumeration;
 pub mod tag;
 mod version;
 
+pub use ttlv::Tag;
 pub use version::ProtocolVersion;
