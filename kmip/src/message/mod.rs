@@ -1,0 +1,52 @@
+//! Messages: a header and a batch of items (KMIP 1.4 chapters 6 and 7).
+//!
+//! Reading a request does not give up at the first bad payload: the item it stands in says what is wrong with it, and
+//! its neighbours are answered. What a payload holds beyond its fields is kept in `unrecognised`.
+
+mod credential;
+mod extension;
+mod request;
+mod response;
+
+use ttlv::{Error, Item, Reader, Tag, Writer};
+
+use crate::{ProtocolVersion, tag};
+
+pub use credential::{Credential, CredentialValue};
+pub use extension::MessageExtension;
+pub use request::{RequestHeader, RequestItem, RequestMessage};
+pub use response::{Nonce, ResponseHeader, ResponseItem, ResponseMessage};
+
+impl ProtocolVersion {
+    /// Reads the Protocol Version that is next in a header (KMIP 1.4 section 6.1).
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        Self::read_item(&reader.required(tag::PROTOCOL_VERSION)?)
+    }
+
+    /// Reads a Protocol Version structure.
+    pub fn read_item(item: &Item<'_>) -> Result<Self, Error> {
+        let mut reader = item.structure()?;
+        let version = Self {
+            major: reader.required(tag::PROTOCOL_VERSION_MAJOR)?.integer()?,
+            minor: reader.required(tag::PROTOCOL_VERSION_MINOR)?.integer()?,
+        };
+        reader.finish()?;
+        Ok(version)
+    }
+
+    /// Appends a Protocol Version structure.
+    pub fn write(self, writer: &mut Writer<'_>) {
+        writer.structure(tag::PROTOCOL_VERSION, |writer| {
+            writer.integer(tag::PROTOCOL_VERSION_MAJOR, self.major);
+            writer.integer(tag::PROTOCOL_VERSION_MINOR, self.minor);
+        });
+    }
+}
+
+fn optional_text(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<String>, Error> {
+    reader.optional(tag)?.map(|item| item.text_string().map(str::to_owned)).transpose()
+}
+
+fn optional_bytes(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<Vec<u8>>, Error> {
+    reader.optional(tag)?.map(|item| item.byte_string().map(<[u8]>::to_vec)).transpose()
+}

@@ -1,0 +1,46 @@
+//! Get Attribute List: which attributes of an object have a value (KMIP 1.4 section 4.13).
+
+use ttlv::{Error, Reader, Writer};
+
+use super::{Payload, optional_id, required_id, write_id};
+use crate::{AttributeName, ProtocolVersion};
+
+/// KMIP 1.4 table 198.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// The object; the ID Placeholder where absent.
+    pub unique_identifier: Option<String>,
+}
+
+impl Payload for Request {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self { unique_identifier: optional_id(reader)? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
+        write_id(writer, self.unique_identifier.as_deref());
+    }
+}
+
+/// KMIP 1.4 table 199.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// The object.
+    pub unique_identifier: String,
+    /// The names.
+    pub attribute_names: Vec<AttributeName>,
+}
+
+impl Payload for Response {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self {
+            unique_identifier: required_id(reader)?,
+            attribute_names: AttributeName::read_all(reader)?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+        write_id(writer, Some(&self.unique_identifier));
+        AttributeName::write_all(&self.attribute_names, writer, version);
+    }
+}

@@ -1,0 +1,206 @@
+//! Payloads: one file an operation, request and response side by side (KMIP 1.4 chapter 4).
+
+pub mod activate;
+pub mod add_attribute;
+pub mod check;
+pub mod create;
+pub mod delete_attribute;
+pub mod destroy;
+pub mod discover_versions;
+pub mod get;
+pub mod get_attribute_list;
+pub mod get_attributes;
+pub mod locate;
+pub mod modify_attribute;
+pub mod query;
+pub mod re_key;
+pub mod register;
+pub mod revoke;
+
+use ttlv::{Error, Item, Node, Reader, Writer};
+
+use crate::enumeration::Operation;
+use crate::{AttributeName, ManagedObject, ProtocolVersion, tag};
+
+/// What one side of one operation says.
+pub trait Payload: Sized {
+    /// Reads the fields that the operation knows, in their order; what follows them stays unread.
+    fn read(reader: &mut Reader<'_>, version: ProtocolVersion) -> Result<Self, Error>;
+
+    /// Appends the fields that a peer of `version` knows.
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion);
+}
+
+macro_rules! operations {
+    ($($operation:ident $file:ident;)*) => {
+        /// What a request asks.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "the operations' own names")]
+        pub enum RequestPayload {
+            $($operation($file::Request),)*
+            /// An operation that has no type here, with its fields as they were sent.
+            Other { operation: Operation, fields: Vec<Node> },
+            /// A payload that is not as its operation says, and what is wrong with it.
+            Malformed { operation: Operation, error: Error },
+        }
+
+        /// What a response carries.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "the operations' own names")]
+        pub enum ResponsePayload {
+            $($operation($file::Response),)*
+            /// An operation that has no type here, with its fields as they were sent.
+            Other { operation: Option<Operation>, fields: Vec<Node> },
+        }
+
+        impl RequestPayload {
+            /// Reads the payload of `operation`, and what its type does not know.
+            pub fn read(operation: Operation, item: &Item<'_>, version: ProtocolVersion) -> (Self, Vec<Node>) {
+                let read = || {
+                    let mut reader = item.structure()?;
+                    let payload = match operation {
+                        $(Operation::$operation => {
+                            Self::$operation(Payload::read(&mut reader, version)?)
+                        })*
+                        _ => return Ok((Self::Other { operation, fields: rest(reader)? }, Vec::new())),
+                    };
+                    Ok((payload, rest(reader)?))
+                };
+                read().unwrap_or_else(|error| (Self::Malformed { operation, error }, Vec::new()))
+            }
+
+            /// Appends the fields.
+            pub fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+                match self {
+                    $(Self::$operation(payload) => payload.write(writer, version),)*
+                    Self::Other { fields, .. } => fields.iter().for_each(|node| node.write(writer)),
+                    Self::Malformed { .. } => {}
+                }
+            }
+
+            /// The operation that this asks for.
+            pub fn operation(&self) -> Operation {
+                match self {
+                    $(Self::$operation(_) => Operation::$operation,)*
+                    Self::Other { operation, .. } | Self::Malformed { operation, .. } => *operation,
+                }
+            }
+        }
+
+        impl ResponsePayload {
+            /// Reads the payload of `operation`, and what its type does not know.
+            pub fn read(
+                operation: Option<Operation>,
+                item: &Item<'_>,
+                version: ProtocolVersion,
+            ) -> Result<(Self, Vec<Node>), Error> {
+                let mut reader = item.structure()?;
+                let payload = match operation {
+                    $(Some(Operation::$operation) => {
+                        Self::$operation(Payload::read(&mut reader, version)?)
+                    })*
+                    _ => return Ok((Self::Other { operation, fields: rest(reader)? }, Vec::new())),
+                };
+                Ok((payload, rest(reader)?))
+            }
+
+            /// Appends the fields.
+            pub fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+                match self {
+                    $(Self::$operation(payload) => payload.write(writer, version),)*
+                    Self::Other { fields, .. } => fields.iter().for_each(|node| node.write(writer)),
+                }
+            }
+
+            /// The operation that this answers; `Unknown(0)` where the response named none.
+            pub fn operation(&self) -> Operation {
+                match self {
+                    $(Self::$operation(_) => Operation::$operation,)*
+                    Self::Other { operation, .. } => operation.unwrap_or(Operation::Unknown(0)),
+                }
+            }
+        }
+
+        $(
+            impl From<$file::Request> for RequestPayload {
+                fn from(payload: $file::Request) -> Self {
+                    Self::$operation(payload)
+                }
+            }
+
+            impl From<$file::Response> for ResponsePayload {
+                fn from(payload: $file::Response) -> Self {
+                    Self::$operation(payload)
+                }
+            }
+        )*
+
+        /// The operations that have types here.
+        pub const TYPED: &[Operation] = &[$(Operation::$operation),*];
+    };
+}
+
+#[rustfmt::skip]
+operations! {
+    Create           create;
+    Register         register;
+    ReKey            re_key;
+    Locate           locate;
+    Check            check;
+    Get              get;
+    GetAttributes    get_attributes;
+    GetAttributeList get_attribute_list;
+    AddAttribute     add_attribute;
+    ModifyAttribute  modify_attribute;
+    DeleteAttribute  delete_attribute;
+    Activate         activate;
+    Revoke           revoke;
+    Destroy          destroy;
+    Query            query;
+    DiscoverVersions discover_versions;
+}
+
+fn rest(mut reader: Reader<'_>) -> Result<Vec<Node>, Error> {
+    let mut nodes = Vec::new();
+    while let Some(item) = reader.next_item()? {
+        nodes.push(Node::read(&item)?);
+    }
+    Ok(nodes)
+}
+
+fn optional_id(reader: &mut Reader<'_>) -> Result<Option<String>, Error> {
+    reader.optional(tag::UNIQUE_IDENTIFIER)?.map(|item| item.text_string().map(str::to_owned)).transpose()
+}
+
+fn required_id(reader: &mut Reader<'_>) -> Result<String, Error> {
+    Ok(reader.required(tag::UNIQUE_IDENTIFIER)?.text_string()?.to_owned())
+}
+
+fn write_id(writer: &mut Writer<'_>, id: Option<&str>) {
+    if let Some(id) = id {
+        writer.text_string(tag::UNIQUE_IDENTIFIER, id);
+    }
+}
+
+fn read_object(reader: &mut Reader<'_>) -> Result<Option<ManagedObject>, Error> {
+    if !reader.peek().is_some_and(ManagedObject::is_tag) {
+        return Ok(None);
+    }
+    reader.next_item()?.map(|item| ManagedObject::read(&item)).transpose()
+}
+
+impl AttributeName {
+    fn read_all(reader: &mut Reader<'_>) -> Result<Vec<Self>, Error> {
+        let mut names = Vec::new();
+        while let Some(item) = reader.optional(tag::ATTRIBUTE_NAME)? {
+            names.push(Self::new(item.text_string()?));
+        }
+        Ok(names)
+    }
+
+    fn write_all(names: &[Self], writer: &mut Writer<'_>, version: ProtocolVersion) {
+        for name in names.iter().filter(|name| name.known_in(version)) {
+            writer.text_string(tag::ATTRIBUTE_NAME, name.as_str());
+        }
+    }
+}

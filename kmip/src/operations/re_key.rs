@@ -1,0 +1,68 @@
+//! Re-key: a new key in the place of an old one (KMIP 1.4 section 4.4).
+
+use ttlv::{Error, Reader, Writer};
+
+use super::{Payload, optional_id, required_id, write_id};
+use crate::{ProtocolVersion, TemplateAttribute, tag};
+
+/// KMIP 1.4 table 174.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// The old key; the ID Placeholder where absent.
+    pub unique_identifier: Option<String>,
+    /// Seconds from the new key's Initial Date to its Activation Date.
+    pub offset: Option<u32>,
+    /// Attributes that the new key is to have instead of the old one's.
+    pub template_attribute: Option<TemplateAttribute>,
+}
+
+impl Payload for Request {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self {
+            unique_identifier: optional_id(reader)?,
+            offset: reader.optional(tag::OFFSET)?.map(|item| item.interval()).transpose()?,
+            template_attribute: reader
+                .optional(tag::TEMPLATE_ATTRIBUTE)?
+                .map(|item| TemplateAttribute::read(&item))
+                .transpose()?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+        write_id(writer, self.unique_identifier.as_deref());
+        if let Some(seconds) = self.offset {
+            writer.interval(tag::OFFSET, seconds);
+        }
+        if let Some(template) = &self.template_attribute {
+            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
+        }
+    }
+}
+
+/// KMIP 1.4 table 175.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// The new key.
+    pub unique_identifier: String,
+    /// Attributes that the server set of its own accord.
+    pub template_attribute: Option<TemplateAttribute>,
+}
+
+impl Payload for Response {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self {
+            unique_identifier: required_id(reader)?,
+            template_attribute: reader
+                .optional(tag::TEMPLATE_ATTRIBUTE)?
+                .map(|item| TemplateAttribute::read(&item))
+                .transpose()?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+        write_id(writer, Some(&self.unique_identifier));
+        if let Some(template) = &self.template_attribute {
+            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Register: an object that the client made (KMIP 1.4 section 4.3).
+
+use ttlv::{Error, Reader, Writer};
+
+use super::{Payload, read_object, required_id, write_id};
+use crate::enumeration::ObjectType;
+use crate::{ManagedObject, ProtocolVersion, TemplateAttribute, tag};
+
+/// KMIP 1.4 table 169.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// What the object says it is.
+    pub object_type: ObjectType,
+    /// The attributes it is to have.
+    pub template_attribute: TemplateAttribute,
+    /// The object. Absent, which no version allows, is told apart from malformed by its own error.
+    pub object: Option<ManagedObject>,
+}
+
+impl Payload for Request {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self {
+            object_type: ObjectType::from_number(reader.required(tag::OBJECT_TYPE)?.enumeration()?),
+            template_attribute: TemplateAttribute::read(&reader.required(tag::TEMPLATE_ATTRIBUTE)?)?,
+            object: read_object(reader)?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+        writer.enumeration(tag::OBJECT_TYPE, self.object_type.number());
+        self.template_attribute.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
+        if let Some(object) = &self.object {
+            object.write(writer, version);
+        }
+    }
+}
+
+/// KMIP 1.4 table 170.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// The new object.
+    pub unique_identifier: String,
+    /// Attributes that the server set of its own accord.
+    pub template_attribute: Option<TemplateAttribute>,
+}
+
+impl Payload for Response {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self {
+            unique_identifier: required_id(reader)?,
+            template_attribute: reader
+                .optional(tag::TEMPLATE_ATTRIBUTE)?
+                .map(|item| TemplateAttribute::read(&item))
+                .transpose()?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+        write_id(writer, Some(&self.unique_identifier));
+        if let Some(template) = &self.template_attribute {
+            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
+        }
+    }
+}
