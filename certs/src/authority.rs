@@ -4,7 +4,7 @@
 use openssl::pkey::{PKey, Private, Public};
 use openssl::x509::{X509, X509Ref, X509Req};
 
-use crate::error::{Error, unreadable, while_doing};
+use crate::error::{Error, confirmed, unreadable, while_doing};
 use crate::issue::{Issued, Order, Validity, sign};
 use crate::key::{KeyKind, PrivateKeyPem, check_strength, private_key_from_pem};
 use crate::name::{AltName, Subject, name_text};
@@ -102,7 +102,7 @@ impl Authority {
         })?;
         let request = X509Req::from_pem(text.as_bytes()).map_err(unreadable("certificate request"))?;
         let public_key = request.public_key().map_err(unreadable("certificate request's key"))?;
-        if !request.verify(&public_key).unwrap_or(false) {
+        if !confirmed(request.verify(&public_key)) {
             return Err(Error::RequestSignature);
         }
         check_strength(&public_key)?;
@@ -170,7 +170,7 @@ impl Authority {
     /// A certificate that this authority signed by this profile.
     fn own(&self, cert_pem: &str, profile: Profile) -> Result<X509, Error> {
         let certificate = pem::first_certificate(cert_pem)?;
-        if !certificate.verify(&self.key).unwrap_or(false) {
+        if !confirmed(certificate.verify(&self.key)) {
             return Err(Error::OtherAuthority {
                 subject: name_text(certificate.subject_name()),
                 expected: name_text(self.certificate.subject_name()),

@@ -7,7 +7,7 @@ use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509PurposeId, X509Ref, X509StoreContext};
 
 use crate::der;
-use crate::error::{Error, while_doing};
+use crate::error::{Error, confirmed, while_doing};
 use crate::inspect::{ANY_PURPOSE, CLIENT_AUTH};
 use crate::name::name_text;
 use crate::pem::certificate_from_der;
@@ -106,7 +106,8 @@ pub enum ChainError {
 ///
 /// The authority need not be self-signed: an issuing CA can be registered without its root. A certificate of any
 /// purpose will do, but one with an extendedKeyUsage must say clientAuth or anyExtendedKeyUsage there, as must
-/// those between it and the authority. Names are not compared with anything.
+/// those between it and the authority. Names are not compared with anything. The dates of the whole chain are
+/// checked; OpenSSL counts the last second of a certificate as past, [`crate::check_dates`] does not.
 pub fn verify_chain(
     leaf_der: &[u8],
     intermediates: &[impl AsRef<[u8]>],
@@ -151,7 +152,7 @@ fn verify(leaf: &X509Ref, between: Vec<X509>, authority: X509, now: i64) -> Resu
     let store = store_at(authority, now)?;
     let mut context = X509StoreContext::new()?;
     context.init(&store, leaf, &untrusted, |context| {
-        if context.verify_cert()? {
+        if confirmed(context.verify_cert()) {
             let chain = context.chain().map(|chain| chain.iter().map(|each| each.to_owned()).collect());
             return Ok(Verdict::Chain(chain.unwrap_or_default()));
         }

@@ -246,6 +246,16 @@ pub(crate) fn unreadable(what: &'static str) -> impl FnOnce(ErrorStack) -> Error
     }
 }
 
+/// Whether OpenSSL confirmed a signature. A refusal leaves its reasons in the thread's queue, where the next
+/// failure would be taken for theirs: they are dropped.
+pub(crate) fn confirmed(verdict: Result<bool, ErrorStack>) -> bool {
+    let confirmed = matches!(verdict, Ok(true));
+    if !confirmed {
+        drop(ErrorStack::get());
+    }
+    confirmed
+}
+
 fn hint_for_label(label: &str) -> &'static str {
     match label {
         "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => {

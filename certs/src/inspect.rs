@@ -6,7 +6,7 @@ use openssl::hash::MessageDigest;
 use openssl::x509::{GeneralNameRef, X509Ref};
 
 use crate::der;
-use crate::error::{Error, unreadable};
+use crate::error::{Error, confirmed, unreadable};
 use crate::key::kind_text;
 use crate::name::{AltName, name_text, printable};
 use crate::pem;
@@ -95,7 +95,7 @@ fn inspect_certificate(certificate: &X509Ref) -> Result<Inspected, Error> {
         is_ca: der::is_ca(&der)?,
         extended_key_usages: der::extended_key_usages(&der)?.unwrap_or_default(),
         version: u8::try_from(certificate.version().saturating_add(1)).unwrap_or(0),
-        self_signed: same_name && public_key.is_some_and(|key| certificate.verify(&key).unwrap_or(false)),
+        self_signed: same_name && public_key.is_some_and(|key| confirmed(certificate.verify(&key))),
     })
 }
 
