@@ -1,1 +1,29 @@
-//! Under construction.
+//! kms-core, the key manager: a request, a context and the objects in; a response and events out.
+//!
+//! Pure and deterministic: opens no socket and no file, reads no clock, draws no randomness. `now`, entropy and the
+//! vault that seals key material are given. [`handle`] decides and may refuse; [`Objects::apply`] carries an event out
+//! and cannot fail. Events are what is stored and replicated; requests are not.
+
+mod attributes;
+mod authorise;
+mod client;
+mod context;
+mod draft;
+mod event;
+mod handle;
+mod id;
+mod lifecycle;
+mod objects;
+pub mod operations;
+mod refusal;
+
+pub use authorise::{Authorised, authorise};
+pub use client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};
+pub use context::{About, Context, Entropy, Limits, Vault, VaultError};
+pub use draft::Draft;
+pub use event::{DecodeError, Event};
+pub use handle::{AuditItem, Outcome, handle, is_read_only, refuse_all, refuse_message};
+pub use id::Id;
+pub use lifecycle::{Cause, State, transition};
+pub use objects::{Object, Objects, Record};
+pub use refusal::Refusal;

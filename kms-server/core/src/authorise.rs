@@ -1,0 +1,47 @@
+//! May this client do that? Answered once, before an operation runs; the answer is a proof that operations demand.
+
+use kmip::enumeration::Operation;
+
+use crate::{Client, Refusal, Tenant};
+
+/// Proof that the client may carry the operation out on its tenant's objects. Only [`authorise`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Authorised<'a> {
+    client: &'a Client,
+}
+
+impl<'a> Authorised<'a> {
+    /// Whose objects may be touched.
+    pub fn tenant(&self) -> &'a Tenant {
+        &self.client.tenant
+    }
+}
+
+/// Checks the client's rights.
+///
+/// Fails with Permission Denied, naming the right that is missing and how an operator grants it.
+pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>, Refusal> {
+    let rights = client.rights;
+    let (granted, right) = match operation {
+        Operation::Query | Operation::DiscoverVersions => (true, ""),
+        Operation::Get
+        | Operation::GetAttributes
+        | Operation::GetAttributeList
+        | Operation::Locate
+        | Operation::Check => (rights.read, "read"),
+        Operation::Create | Operation::Register | Operation::ReKey => (rights.create, "create"),
+        Operation::AddAttribute
+        | Operation::ModifyAttribute
+        | Operation::DeleteAttribute
+        | Operation::Activate => (rights.change, "change"),
+        // What takes a key out of use, and whatever else there may be: the rarest right.
+        _ => (rights.destroy, "destroy"),
+    };
+    if granted {
+        return Ok(Authorised { client });
+    }
+    Err(Refusal::permission_denied(format!(
+        "client {} has no right to {right} objects; hint: an operator grants it with kms client add --rights",
+        client.name
+    )))
+}

@@ -1,0 +1,18 @@
+//! Get Attribute List (KMIP 1.4 sections 4.13 and 11.14): the names of the attributes that have a value.
+
+use kmip::AttributeName;
+use kmip::operations::get_attribute_list::{Request, Response};
+
+use super::Call;
+use crate::Refusal;
+
+pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
+    let object = call.object(request.unique_identifier.as_deref())?;
+    let mut attribute_names: Vec<AttributeName> = Vec::new();
+    for attribute in object.all_attributes(call.now()) {
+        if attribute.name.known_in(call.version) && !attribute_names.contains(&attribute.name) {
+            attribute_names.push(attribute.name);
+        }
+    }
+    Ok(Response { unique_identifier: object.id.to_string(), attribute_names })
+}

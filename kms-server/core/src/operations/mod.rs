@@ -1,0 +1,204 @@
+//! Operations: one file each, named as the specification names it, with its error table as tests beside.
+
+mod activate;
+mod add_attribute;
+mod check;
+mod create;
+mod delete_attribute;
+mod destroy;
+mod discover_versions;
+mod get;
+mod get_attribute_list;
+mod get_attributes;
+mod locate;
+mod modify_attribute;
+mod query;
+mod re_key;
+mod register;
+mod revoke;
+
+use std::sync::Arc;
+
+use kmip::object::ManagedObject;
+use kmip::{ProtocolVersion, RequestPayload, ResponsePayload};
+use ttlv::{Budget, Reader, Writer};
+use zeroize::Zeroizing;
+
+use crate::handle::not_supported;
+use crate::{About, Authorised, Context, Draft, Event, Id, Limits, Object, Refusal};
+
+/// What one operation works with.
+pub(crate) struct Call<'c, 'a, 'd> {
+    /// Proof that the client may.
+    pub(crate) authorised: Authorised<'a>,
+    /// The version that the answer is in.
+    pub(crate) version: ProtocolVersion,
+    pub(crate) context: &'c mut Context<'a>,
+    pub(crate) draft: &'c mut Draft<'d>,
+    /// The object that an item without an identifier means (KMIP 1.4 chapter 4).
+    pub(crate) id_placeholder: &'c mut Option<Id>,
+    /// Objects whose material goes out with the answer.
+    pub(crate) served: &'c mut Vec<Id>,
+}
+
+/// An operation carried out.
+pub(crate) struct Done {
+    /// The answer.
+    pub(crate) payload: ResponsePayload,
+    /// The object it was about, where the request did not say.
+    pub(crate) unique_identifier: Option<String>,
+}
+
+macro_rules! dispatch {
+    ($payload:expr, $call:expr; $($operation:ident $file:ident)*) => {
+        match $payload {
+            $(RequestPayload::$operation(request) => $file::carry_out(request, $call)?.into(),)*
+            RequestPayload::Other { operation, .. } => return Err(not_supported(*operation, $call.version)),
+            // Told apart before, by what is wrong with it.
+            RequestPayload::Malformed { .. } => return Err(Refusal::invalid_message("the payload cannot be read")),
+        }
+    };
+}
+
+/// Carries out one batch item.
+pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -> Result<Done, Refusal> {
+    let payload: ResponsePayload = dispatch!(payload, call;
+        Create           create
+        Register         register
+        ReKey            re_key
+        Locate           locate
+        Check            check
+        Get              get
+        GetAttributes    get_attributes
+        GetAttributeList get_attribute_list
+        AddAttribute     add_attribute
+        ModifyAttribute  modify_attribute
+        DeleteAttribute  delete_attribute
+        Activate         activate
+        Revoke           revoke
+        Destroy          destroy
+        Query            query
+        DiscoverVersions discover_versions
+    );
+    let unique_identifier = answered_identifier(&payload).map(str::to_owned);
+    Ok(Done { payload, unique_identifier })
+}
+
+/// The identifier that a request names, if it does.
+pub(crate) fn unique_identifier(payload: &RequestPayload) -> Option<&str> {
+    match payload {
+        RequestPayload::ReKey(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Check(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Get(request) => request.unique_identifier.as_deref(),
+        RequestPayload::GetAttributes(request) => request.unique_identifier.as_deref(),
+        RequestPayload::GetAttributeList(request) => request.unique_identifier.as_deref(),
+        RequestPayload::AddAttribute(request) => request.unique_identifier.as_deref(),
+        RequestPayload::ModifyAttribute(request) => request.unique_identifier.as_deref(),
+        RequestPayload::DeleteAttribute(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Activate(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Revoke(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Destroy(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Create(_)
+        | RequestPayload::Register(_)
+        | RequestPayload::Locate(_)
+        | RequestPayload::Query(_)
+        | RequestPayload::DiscoverVersions(_)
+        | RequestPayload::Other { .. }
+        | RequestPayload::Malformed { .. } => None,
+    }
+}
+
+/// The identifier that an answer names, if it names one.
+fn answered_identifier(payload: &ResponsePayload) -> Option<&str> {
+    match payload {
+        ResponsePayload::Create(response) => Some(&response.unique_identifier),
+        ResponsePayload::Register(response) => Some(&response.unique_identifier),
+        ResponsePayload::ReKey(response) => Some(&response.unique_identifier),
+        ResponsePayload::Check(response) => response.unique_identifier.as_deref(),
+        ResponsePayload::Get(response) => Some(&response.unique_identifier),
+        ResponsePayload::GetAttributes(response) => Some(&response.unique_identifier),
+        ResponsePayload::GetAttributeList(response) => Some(&response.unique_identifier),
+        ResponsePayload::AddAttribute(response) => Some(&response.unique_identifier),
+        ResponsePayload::ModifyAttribute(response) => Some(&response.unique_identifier),
+        ResponsePayload::DeleteAttribute(response) => Some(&response.unique_identifier),
+        ResponsePayload::Activate(response) => Some(&response.unique_identifier),
+        ResponsePayload::Revoke(response) => Some(&response.unique_identifier),
+        ResponsePayload::Destroy(response) => Some(&response.unique_identifier),
+        ResponsePayload::Locate(response) => match response.unique_identifiers.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        },
+        ResponsePayload::Query(_) | ResponsePayload::DiscoverVersions(_) | ResponsePayload::Other { .. } => {
+            None
+        }
+    }
+}
+
+impl Call<'_, '_, '_> {
+    pub(crate) fn now(&self) -> i64 {
+        self.context.now
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.context.limits
+    }
+
+    /// The object that a request means: the one it names, or the ID Placeholder.
+    ///
+    /// Fails with Item Not Found, in the same words for what does not exist and what is another tenant's.
+    pub(crate) fn object(&self, asked: Option<&str>) -> Result<Arc<Object>, Refusal> {
+        match (asked, *self.id_placeholder) {
+            (Some(id), _) => self.draft.object(&self.authorised, id).cloned(),
+            (None, Some(id)) => self.draft.object(&self.authorised, &id.to_string()).cloned(),
+            (None, None) => Err(Refusal::new(
+                kmip::enumeration::ResultReason::ItemNotFound,
+                "the request names no Unique Identifier, and the ID Placeholder is empty",
+            )),
+        }
+    }
+
+    /// Seals an object's material, bound to the identifier it will have.
+    pub(crate) fn seal(&self, id: Id, object: &ManagedObject) -> Result<Vec<u8>, Refusal> {
+        let mut plain = Zeroizing::new(Vec::with_capacity(MATERIAL_BYTES_USUAL));
+        object.write(&mut Writer::new(&mut plain), ProtocolVersion::V1_4);
+        let about = About { id, object_type: object.object_type(), tenant: self.authorised.tenant() };
+        self.context.vault.seal(&about, &plain).map_err(|error| {
+            Refusal::general_failure("the server could not seal the object")
+                .logged(format!("sealing {id}: {error}"))
+        })
+    }
+
+    /// Opens an object's material.
+    pub(crate) fn open(&self, object: &Object) -> Result<ManagedObject, Refusal> {
+        let failure = |error: String| {
+            Refusal::general_failure("the server could not open the object; hint: its log says why")
+                .logged(format!("opening {}: {error}", object.id))
+        };
+        let sealed =
+            object.material.as_ref().ok_or_else(|| Refusal::item_not_found(&object.id.to_string()))?;
+        let about = About { id: object.id, object_type: object.object_type, tenant: &object.tenant };
+        let plain = self.context.vault.open(&about, sealed).map_err(|error| failure(error.to_string()))?;
+        let budget = Budget::new(ttlv::Limits { message_bytes_max: usize::MAX, ..ttlv::Limits::default() });
+        let read = Reader::message(&plain, &budget).and_then(|item| ManagedObject::read(&item));
+        read.map_err(|error| failure(error.to_string()))
+    }
+
+    /// Drafts an event.
+    pub(crate) fn draft(&mut self, event: Event) {
+        self.draft.push(event);
+    }
+
+    /// Refuses one object more than a tenant may have.
+    pub(crate) fn check_room(&self) -> Result<(), Refusal> {
+        let limit = self.limits().objects_per_tenant_max;
+        if self.draft.count_of_tenant(self.authorised.tenant()) < limit {
+            return Ok(());
+        }
+        Err(Refusal::general_failure(format!(
+            "the server holds the {limit} objects it may for this tenant; hint: raise limits.objects_per_tenant_max"
+        )))
+    }
+}
+
+/// Bytes of a symmetric key's TTLV; more for larger objects, at the price of a copy that is wiped too late.
+const MATERIAL_BYTES_USUAL: usize = 256;
