@@ -6,13 +6,19 @@
 //! - [`Reader`] walks bytes without copying them and checks all it passes: lengths, padding, nesting, count.
 //! - [`Writer`] appends items to one buffer.
 //! - [`Node`] is an item on its own, for what has no type of its own.
+//! - [`text`] shows messages in logs, key material masked.
+//! - [`xml`] is KMIP's XML form, both ways.
 
+mod date;
 mod error;
+mod names;
 mod node;
 mod reader;
 mod tag;
+pub mod text;
 mod vocabulary;
 mod writer;
+pub mod xml;
 
 pub use error::{Error, ErrorKind};
 pub use node::{Node, Value};
