@@ -41,8 +41,8 @@ impl Budget {
 /// Fails when the first item is no Structure, or the message is larger than `limits.message_bytes_max`.
 pub fn frame_len(header: &[u8; HEADER_BYTES], limits: &Limits) -> Result<usize, Error> {
     let (tag, number, length) = split_header(header);
-    let item_type = ItemType::from_number(number)
-        .ok_or_else(|| Error::new(0, tag, ErrorKind::UnknownType(number)))?;
+    let item_type =
+        ItemType::from_number(number).ok_or_else(|| Error::new(0, tag, ErrorKind::UnknownType(number)))?;
     if item_type != ItemType::Structure {
         return Err(Error::new(
             0,
@@ -64,6 +64,29 @@ pub fn frame_len(header: &[u8; HEADER_BYTES], limits: &Limits) -> Result<usize, 
 fn split_header(header: &[u8; HEADER_BYTES]) -> (Tag, u8, usize) {
     let word = u64::from_be_bytes(*header);
     (Tag::new((word >> 40) as u32), (word >> 32) as u8, (word & 0xffff_ffff) as usize)
+}
+
+/// Whether values of this type can have this length (KMIP 1.4 section 9.1.1.3).
+#[inline]
+fn takes(item_type: ItemType, length: usize) -> bool {
+    match item_type {
+        ItemType::TextString | ItemType::ByteString => true,
+        ItemType::Structure => length % 8 == 0,
+        ItemType::BigInteger => length % 8 == 0 && length > 0,
+        ItemType::Integer | ItemType::Enumeration | ItemType::Interval => length == 4,
+        ItemType::LongInteger | ItemType::Boolean | ItemType::DateTime => length == 8,
+    }
+}
+
+/// Which check of an item failed.
+#[derive(Clone, Copy)]
+enum Fault {
+    Header,
+    Type,
+    Length,
+    WrongLength,
+    Padding,
+    Items,
 }
 
 /// The items of one structure, in order.
@@ -138,57 +161,60 @@ impl<'a> Reader<'a> {
     /// The next item, or `None` at the end.
     #[inline]
     pub fn next_item(&mut self) -> Result<Option<Item<'a>>, Error> {
-        let Some((header, rest)) = self.bytes.split_first_chunk::<HEADER_BYTES>() else {
-            if self.bytes.is_empty() {
-                return Ok(None);
-            }
-            let left = self.bytes.len();
-            return Err(Error::new(
-                self.offset,
-                self.peek(),
-                ErrorKind::Truncated { needed: HEADER_BYTES, left },
-            ));
-        };
+        if self.bytes.is_empty() {
+            return Ok(None);
+        }
+        self.pass().map(Some).map_err(|fault| self.explain(fault))
+    }
+
+    /// Checks the next item and passes it. Kept apart from the making of errors, which are large and would slow
+    /// down the way without any.
+    #[inline]
+    fn pass(&mut self) -> Result<Item<'a>, Fault> {
+        let (header, rest) = self.bytes.split_first_chunk::<HEADER_BYTES>().ok_or(Fault::Header)?;
         let (tag, number, length) = split_header(header);
-        let Some(item_type) = ItemType::from_number(number) else {
-            return Err(Error::new(self.offset, tag, ErrorKind::UnknownType(number)));
-        };
+        let item_type = ItemType::from_number(number).ok_or(Fault::Type)?;
         let padded = length.next_multiple_of(8);
-        if padded > rest.len() {
-            let (needed, left) = (padded + HEADER_BYTES, self.bytes.len());
-            return Err(Error::new(self.offset, tag, ErrorKind::Truncated { needed, left }));
+        let (value, rest) = rest.split_at_checked(padded).ok_or(Fault::Length)?;
+        if !takes(item_type, length) {
+            return Err(Fault::WrongLength);
         }
-        let fits = match item_type {
-            ItemType::Structure => length % 8 == 0,
-            ItemType::Integer | ItemType::Enumeration | ItemType::Interval => length == 4,
-            ItemType::LongInteger | ItemType::Boolean | ItemType::DateTime => length == 8,
-            ItemType::BigInteger => length % 8 == 0 && length > 0,
-            ItemType::TextString | ItemType::ByteString => true,
-        };
-        if !fits {
-            return Err(Error::new(self.offset, tag, ErrorKind::WrongLength { item_type, length }));
+        let padding_bits = (padded - length) * 8;
+        if padding_bits != 0 {
+            let last = value.last_chunk().copied().map(u64::from_be_bytes).unwrap_or_default();
+            if last & ((1 << padding_bits) - 1) != 0 {
+                return Err(Fault::Padding);
+            }
         }
-        let (padded_value, rest) = rest.split_at(padded);
-        let (bytes, padding) = padded_value.split_at(length);
-        if padding.iter().any(|byte| *byte != 0) {
-            return Err(Error::new(self.offset, tag, ErrorKind::WrongPadding));
-        }
-        let Some(items_left) = self.budget.items_left.get().checked_sub(1) else {
-            let limit = self.budget.limits.items_max;
-            return Err(Error::new(self.offset, tag, ErrorKind::TooManyItems(limit)));
-        };
+        let items_left = self.budget.items_left.get().checked_sub(1).ok_or(Fault::Items)?;
         self.budget.items_left.set(items_left);
-        let item = Item {
-            tag,
-            item_type,
-            offset: self.offset,
-            bytes,
-            depth_left: self.depth_left,
-            budget: self.budget,
-        };
+        let (depth_left, budget) = (self.depth_left, self.budget);
+        let item = Item { tag, item_type, offset: self.offset, bytes: &value[..length], depth_left, budget };
         self.bytes = rest;
         self.offset += HEADER_BYTES + padded;
-        Ok(Some(item))
+        Ok(item)
+    }
+
+    /// The error for what stopped [`Self::pass`], which left the item unread.
+    #[cold]
+    #[inline(never)]
+    fn explain(&self, fault: Fault) -> Error {
+        let left = self.bytes.len();
+        let Some(header) = self.bytes.first_chunk() else {
+            let kind = ErrorKind::Truncated { needed: HEADER_BYTES, left };
+            return Error::new(self.offset, self.peek(), kind);
+        };
+        let (tag, number, length) = split_header(header);
+        let kind = match (fault, ItemType::from_number(number)) {
+            (Fault::Type, _) | (_, None) => ErrorKind::UnknownType(number),
+            (Fault::Header | Fault::Length, _) => {
+                ErrorKind::Truncated { needed: length.next_multiple_of(8) + HEADER_BYTES, left }
+            }
+            (Fault::WrongLength, Some(item_type)) => ErrorKind::WrongLength { item_type, length },
+            (Fault::Padding, _) => ErrorKind::WrongPadding,
+            (Fault::Items, _) => ErrorKind::TooManyItems(self.budget.limits.items_max),
+        };
+        Error::new(self.offset, tag, kind)
     }
 
     /// The next item if it has this tag; otherwise it stays unread.
@@ -226,12 +252,7 @@ impl<'a> Item<'a> {
         let Some(depth_left) = self.depth_left.checked_sub(1) else {
             return Err(self.error(ErrorKind::TooDeep(self.budget.limits.depth_max)));
         };
-        Ok(Reader {
-            bytes: self.bytes,
-            offset: self.offset + HEADER_BYTES,
-            depth_left,
-            budget: self.budget,
-        })
+        Ok(Reader { bytes: self.bytes, offset: self.offset + HEADER_BYTES, depth_left, budget: self.budget })
     }
 
     /// A 32-bit signed number; also the form of bit masks.
