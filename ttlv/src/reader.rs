@@ -1,4 +1,7 @@
 //! Bytes to items, without copying: one pass, each item checked as it is passed.
+//!
+//! What passes an item is inlined always: its result is some fifty bytes, and handing that from call to call costs
+//! three times what the checks do.
 
 use std::cell::Cell;
 
@@ -54,7 +57,7 @@ pub fn frame_len(header: &[u8; HEADER_BYTES], limits: &Limits) -> Result<usize, 
     if got > limits.message_bytes_max {
         return Err(Error::new(0, tag, ErrorKind::TooLarge { got, limit: limits.message_bytes_max }));
     }
-    if length % 8 != 0 {
+    if !length.is_multiple_of(8) {
         return Err(Error::new(0, tag, ErrorKind::WrongLength { item_type, length }));
     }
     Ok(got)
@@ -71,8 +74,8 @@ fn split_header(header: &[u8; HEADER_BYTES]) -> (Tag, u8, usize) {
 fn takes(item_type: ItemType, length: usize) -> bool {
     match item_type {
         ItemType::TextString | ItemType::ByteString => true,
-        ItemType::Structure => length % 8 == 0,
-        ItemType::BigInteger => length % 8 == 0 && length > 0,
+        ItemType::Structure => length.is_multiple_of(8),
+        ItemType::BigInteger => length.is_multiple_of(8) && length > 0,
         ItemType::Integer | ItemType::Enumeration | ItemType::Interval => length == 4,
         ItemType::LongInteger | ItemType::Boolean | ItemType::DateTime => length == 8,
     }
@@ -159,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next item, or `None` at the end.
-    #[inline]
+    #[inline(always)]
     pub fn next_item(&mut self) -> Result<Option<Item<'a>>, Error> {
         if self.bytes.is_empty() {
             return Ok(None);
@@ -169,7 +172,7 @@ impl<'a> Reader<'a> {
 
     /// Checks the next item and passes it. Kept apart from the making of errors, which are large and would slow
     /// down the way without any.
-    #[inline]
+    #[inline(always)]
     fn pass(&mut self) -> Result<Item<'a>, Fault> {
         let (header, rest) = self.bytes.split_first_chunk::<HEADER_BYTES>().ok_or(Fault::Header)?;
         let (tag, number, length) = split_header(header);
@@ -195,6 +198,12 @@ impl<'a> Reader<'a> {
         Ok(item)
     }
 
+    #[cold]
+    #[inline(never)]
+    fn missing(&self, tag: Tag) -> Error {
+        Error::new(self.offset, tag, ErrorKind::Missing)
+    }
+
     /// The error for what stopped [`Self::pass`], which left the item unread.
     #[cold]
     #[inline(never)]
@@ -218,20 +227,23 @@ impl<'a> Reader<'a> {
     }
 
     /// The next item if it has this tag; otherwise it stays unread.
-    #[inline]
+    #[inline(always)]
     pub fn optional(&mut self, tag: Tag) -> Result<Option<Item<'a>>, Error> {
-        if self.peek() == Some(tag) { self.next_item() } else { Ok(None) }
+        if self.peek() != Some(tag) {
+            return Ok(None);
+        }
+        self.next_item()
     }
 
     /// The next item, which must have this tag.
     ///
     /// Fails with [`ErrorKind::Missing`] where another tag, or nothing, follows.
-    #[inline]
+    #[inline(always)]
     pub fn required(&mut self, tag: Tag) -> Result<Item<'a>, Error> {
-        match self.optional(tag)? {
-            Some(item) => Ok(item),
-            None => Err(Error::new(self.offset, tag, ErrorKind::Missing)),
+        if self.peek() != Some(tag) {
+            return Err(self.missing(tag));
         }
+        self.pass().map_err(|fault| self.explain(fault))
     }
 
     /// Ends reading. Fails with [`ErrorKind::Unexpected`] where an item is left.
@@ -246,7 +258,7 @@ impl<'a> Reader<'a> {
 
 impl<'a> Item<'a> {
     /// The items inside a Structure.
-    #[inline]
+    #[inline(always)]
     pub fn structure(&self) -> Result<Reader<'a>, Error> {
         self.is(ItemType::Structure)?;
         let Some(depth_left) = self.depth_left.checked_sub(1) else {
@@ -256,35 +268,35 @@ impl<'a> Item<'a> {
     }
 
     /// A 32-bit signed number; also the form of bit masks.
-    #[inline]
+    #[inline(always)]
     pub fn integer(&self) -> Result<i32, Error> {
         self.is(ItemType::Integer)?;
         Ok(i32::from_be_bytes(self.four()))
     }
 
     /// A 64-bit signed number.
-    #[inline]
+    #[inline(always)]
     pub fn long_integer(&self) -> Result<i64, Error> {
         self.is(ItemType::LongInteger)?;
         Ok(i64::from_be_bytes(self.eight()))
     }
 
     /// A signed number of any size: two's complement, big-endian, a multiple of eight bytes.
-    #[inline]
+    #[inline(always)]
     pub fn big_integer(&self) -> Result<&'a [u8], Error> {
         self.is(ItemType::BigInteger)?;
         Ok(self.bytes)
     }
 
     /// The number of an enumeration's value.
-    #[inline]
+    #[inline(always)]
     pub fn enumeration(&self) -> Result<u32, Error> {
         self.is(ItemType::Enumeration)?;
         Ok(u32::from_be_bytes(self.four()))
     }
 
     /// True or false; any other number is an error.
-    #[inline]
+    #[inline(always)]
     pub fn boolean(&self) -> Result<bool, Error> {
         self.is(ItemType::Boolean)?;
         match u64::from_be_bytes(self.eight()) {
@@ -295,28 +307,28 @@ impl<'a> Item<'a> {
     }
 
     /// UTF-8 text, with no terminator.
-    #[inline]
+    #[inline(always)]
     pub fn text_string(&self) -> Result<&'a str, Error> {
         self.is(ItemType::TextString)?;
         str::from_utf8(self.bytes).map_err(|_| self.error(ErrorKind::NotUtf8))
     }
 
     /// Bytes.
-    #[inline]
+    #[inline(always)]
     pub fn byte_string(&self) -> Result<&'a [u8], Error> {
         self.is(ItemType::ByteString)?;
         Ok(self.bytes)
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
-    #[inline]
+    #[inline(always)]
     pub fn date_time(&self) -> Result<i64, Error> {
         self.is(ItemType::DateTime)?;
         Ok(i64::from_be_bytes(self.eight()))
     }
 
     /// Seconds.
-    #[inline]
+    #[inline(always)]
     pub fn interval(&self) -> Result<u32, Error> {
         self.is(ItemType::Interval)?;
         Ok(u32::from_be_bytes(self.four()))
@@ -324,11 +336,12 @@ impl<'a> Item<'a> {
 
     /// An error about this item.
     #[cold]
+    #[inline(never)]
     pub fn error(&self, kind: ErrorKind) -> Error {
         Error::new(self.offset, self.tag, kind)
     }
 
-    #[inline]
+    #[inline(always)]
     fn is(&self, expected: ItemType) -> Result<(), Error> {
         if self.item_type == expected {
             return Ok(());
@@ -337,12 +350,12 @@ impl<'a> Item<'a> {
     }
 
     // `next_item` let no other length through for these types.
-    #[inline]
+    #[inline(always)]
     fn four(&self) -> [u8; 4] {
         self.bytes.first_chunk().copied().unwrap_or_default()
     }
 
-    #[inline]
+    #[inline(always)]
     fn eight(&self) -> [u8; 8] {
         self.bytes.first_chunk().copied().unwrap_or_default()
     }
