@@ -39,6 +39,9 @@ impl Node {
     }
 
     /// Decodes a whole message.
+    ///
+    /// Values take no more memory than the message; the nodes that hold them 40 bytes for each item, up to twice
+    /// that while a list grows, so about 5 MiB at most with the default [`Limits::items_max`]. [`Reader`] takes none.
     pub fn decode(bytes: &[u8], limits: Limits) -> Result<Self, Error> {
         let budget = Budget::new(limits);
         Self::read(&Reader::message(bytes, &budget)?)

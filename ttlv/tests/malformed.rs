@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{bytes_of, every_type};
+use common::{any_message, bytes_of, every_type};
 use proptest::prelude::*;
 use ttlv::{Budget, Error, ErrorKind, ItemType, Limits, Node, Reader, Tag, Value, frame_len};
 
@@ -248,12 +248,25 @@ fn a_frame_is_a_structure_of_a_whole_number_of_words_within_the_limit() {
 
 proptest! {
     #[test]
-    fn a_tree_takes_no_more_bytes_than_its_message(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
-        // Values are cut from the message, so the sum of all that is kept is below it.
-        if let Ok(node) = Node::decode(&bytes, Limits::default()) {
-            prop_assert!(value_bytes(&node) <= bytes.len());
-        }
+    fn the_values_of_a_tree_take_no_more_bytes_than_its_message(node in any_message()) {
+        let bytes = node.encode();
+        let node = Node::decode(&bytes, Limits::default()).unwrap();
+        prop_assert!(value_bytes(&node) <= bytes.len());
     }
+}
+
+#[test]
+fn the_nodes_of_a_tree_are_small_and_bounded_by_the_items_of_its_message() {
+    assert!(size_of::<Node>() <= 40, "Node::decode's documentation says so");
+    // The worst case for a tree: nothing but empty structures, eight bytes each.
+    let limits = Limits { items_max: 1000, ..Limits::default() };
+    let empty = |count| Node::new(common::KEY_BLOCK, Value::Structure(vec![nothing(); count])).encode();
+    assert!(Node::decode(&empty(999), limits).is_ok());
+    assert_eq!(Node::decode(&empty(1000), limits).unwrap_err().kind, ErrorKind::TooManyItems(1000));
+}
+
+fn nothing() -> Node {
+    Node::new(common::KEY_BLOCK, Value::Structure(Vec::new()))
 }
 
 fn value_bytes(node: &Node) -> usize {
