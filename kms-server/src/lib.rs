@@ -6,5 +6,5 @@
 pub mod clock;
 pub mod disk;
 pub mod entropy;
-//pub mod root_key;
-//pub mod seal;
+pub mod root_key;
+pub mod seal;
