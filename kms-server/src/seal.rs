@@ -202,7 +202,8 @@ impl Keyring {
     /// Wraps all data keys with another root key; nothing that was sealed changes.
     ///
     /// # Errors
-    /// [`SealError::Io`]; the file is then still wrapped by the old root key.
+    /// [`SealError::Io`]; the file is then wrapped by the old root key, or by the new one if only the sync of its
+    /// directory failed: keep both until a rewrap succeeded.
     pub fn rewrap(&self, root: RootKey) -> Result<(), SealError> {
         self.write(|state| {
             let old = std::mem::replace(&mut state.root, root);

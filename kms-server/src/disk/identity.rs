@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-use super::{parent_of, replace_file, sync_dir};
+use super::{Log, LogError, SledLog, parent_of, replace_file, sync_dir};
 
 /// The version of the layout of the data directory; another one is refused.
 pub const FORMAT: u32 = 1;
@@ -43,16 +43,16 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Locks the directory and reads its identity; makes both when it is missing or empty.
+    /// Locks the directory, reads its identity and opens its log; makes all of it when it is missing or empty.
     ///
     /// `random` becomes the id of a new node and `now` (seconds since 1970) its birthday. The directory is made
-    /// with mode 0700.
+    /// with mode 0700. A log is made together with the identity only: a known node whose log is gone is refused.
     ///
     /// # Errors
     /// [`IdentityError::Writable`] when others can write to it, [`IdentityError::Owner`] when it is another user's,
     /// [`IdentityError::Locked`], [`IdentityError::Lost`] when there is data but no identity, [`IdentityError::Format`],
-    /// [`IdentityError::Io`].
-    pub fn open(path: &Path, random: [u8; 16], now: i64) -> Result<DataDir, IdentityError> {
+    /// [`IdentityError::Log`], [`IdentityError::Io`].
+    pub fn open(path: &Path, random: [u8; 16], now: i64) -> Result<(DataDir, SledLog), IdentityError> {
         let io = |doing| move |source| IdentityError::Io { path: path.to_owned(), doing, source };
         if !path.exists() {
             fs::DirBuilder::new().mode(0o700).create(path).map_err(io("making the directory"))?;
@@ -69,19 +69,24 @@ impl DataDir {
         }
         let lock = lock(path)?;
         let file = path.join(IDENTITY_FILE);
-        let identity = match fs::read(&file) {
-            Ok(bytes) => parse(&file, &bytes)?,
+        let log_dir = path.join(LOG_DIR);
+        let (identity, log) = match fs::read(&file) {
+            Ok(bytes) => (parse(&file, &bytes)?, SledLog::open(&log_dir, None)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                refuse_data_without_identity(path)?;
+                refuse_snapshots_without_identity(path)?;
+                let log = SledLog::open(&log_dir, Some(random))?;
+                if log.last() != 0 || log.metadata().is_some() {
+                    return Err(IdentityError::Lost { path: path.to_owned(), found: "a log".to_owned() });
+                }
                 let identity = Identity { id: hex::encode(random), created: now, format: FORMAT };
                 let json = serde_json::to_vec_pretty(&identity)
                     .map_err(|error| io("writing its identity")(io::Error::other(error)))?;
                 replace_file(&file, &json).map_err(io("writing its identity"))?;
-                identity
+                (identity, log)
             }
             Err(error) => return Err(io("reading its identity")(error)),
         };
-        Ok(DataDir { path: path.to_owned(), identity, _lock: lock })
+        Ok((DataDir { path: path.to_owned(), identity, _lock: lock }, log))
     }
 
     /// Who the node is.
@@ -92,11 +97,6 @@ impl DataDir {
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The log's directory, `log/`.
-    pub fn log_dir(&self) -> PathBuf {
-        self.path.join(LOG_DIR)
     }
 
     /// The file of the wrapped data keys, `keyring`.
@@ -161,6 +161,9 @@ pub enum IdentityError {
         /// What was expected and what was found.
         what: String,
     },
+    /// The log could not be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The system refused.
     #[error("data directory {}: {doing}: {source}", path.display())]
     Io {
@@ -199,12 +202,11 @@ fn parse(file: &Path, bytes: &[u8]) -> Result<Identity, IdentityError> {
     Ok(identity)
 }
 
-fn refuse_data_without_identity(path: &Path) -> Result<(), IdentityError> {
+fn refuse_snapshots_without_identity(path: &Path) -> Result<(), IdentityError> {
     let io = |source| IdentityError::Io { path: path.to_owned(), doing: "listing it", source };
     for file in fs::read_dir(path).map_err(io)? {
         let name = file.map_err(io)?.file_name().to_string_lossy().into_owned();
-        let snapshot = name.starts_with("snapshot-") && name.ends_with(".kms");
-        if name == LOG_DIR || snapshot {
+        if name.starts_with("snapshot-") && name.ends_with(".kms") {
             return Err(IdentityError::Lost { path: path.to_owned(), found: name });
         }
     }
@@ -214,6 +216,17 @@ fn refuse_data_without_identity(path: &Path) -> Result<(), IdentityError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::Entry;
+
+    /// sled's threads may hold its file a moment longer than its handle lives.
+    fn reopen(dir: &Path) -> Result<(DataDir, SledLog), IdentityError> {
+        loop {
+            match DataDir::open(dir, [0xee; 16], 5) {
+                Err(IdentityError::Log(LogError::Locked { .. })) => std::thread::yield_now(),
+                other => return other,
+            }
+        }
+    }
 
     fn chmod(path: &Path, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -223,23 +236,23 @@ mod tests {
     fn a_node_keeps_the_identity_it_was_born_with() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("data");
-        let born = DataDir::open(&dir, [0xab; 16], 1_700_000_000).unwrap();
+        let (born, log) = DataDir::open(&dir, [0xab; 16], 1_700_000_000).unwrap();
         assert_eq!(born.identity().id, "ab".repeat(16));
         assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
         let identity = born.identity().clone();
-        drop(born);
-        assert_eq!(DataDir::open(&dir, [0xcd; 16], 5).unwrap().identity(), &identity);
+        drop((born, log));
+        assert_eq!(reopen(&dir).unwrap().0.identity(), &identity);
     }
 
     #[test]
     fn two_servers_cannot_have_one_data_directory() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("data");
-        let first = DataDir::open(&dir, [1; 16], 1).unwrap();
+        let (first, log) = DataDir::open(&dir, [1; 16], 1).unwrap();
         let error = DataDir::open(&dir, [2; 16], 2).unwrap_err();
         assert!(error.to_string().contains("another server is running on it"), "{error}");
-        drop(first);
-        DataDir::open(&dir, [2; 16], 2).unwrap();
+        drop((first, log));
+        reopen(&dir).unwrap();
     }
 
     #[test]
@@ -256,12 +269,29 @@ mod tests {
 
     #[test]
     fn data_without_an_identity_is_refused() {
-        for name in ["log", "snapshot-00000000000000000007.kms"] {
-            let root = tempfile::tempdir().unwrap();
-            fs::create_dir(root.path().join(name)).unwrap();
-            let error = DataDir::open(root.path(), [1; 16], 1).unwrap_err();
-            assert!(matches!(&error, IdentityError::Lost { found, .. } if found == name), "{error}");
-        }
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("snapshot-00000000000000000007.kms"), b"").unwrap();
+        assert!(matches!(reopen(root.path()), Err(IdentityError::Lost { .. })));
+
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("data");
+        let (_, mut log) = DataDir::open(&dir, [1; 16], 1).unwrap();
+        log.append(&[Entry { index: 1, bytes: vec![1] }]).unwrap();
+        log.sync().unwrap();
+        drop(log);
+        fs::remove_file(dir.join("node.json")).unwrap();
+        let error = reopen(&dir).unwrap_err();
+        assert!(matches!(&error, IdentityError::Lost { found, .. } if found == "a log"), "{error}");
+    }
+
+    #[test]
+    fn a_known_node_whose_log_is_gone_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("data");
+        drop(DataDir::open(&dir, [1; 16], 1).unwrap());
+        fs::remove_dir_all(dir.join("log")).unwrap();
+        let error = reopen(&dir).unwrap_err();
+        assert!(error.to_string().contains("there is no log, and this node is not new"), "{error}");
     }
 
     #[test]

@@ -165,3 +165,16 @@ pub enum LogError {
     #[error("log: the disk failed, nothing more is done")]
     Ended,
 }
+
+/// Refuses entries that do not continue after `last` or are too large.
+pub(super) fn check_append(last: u64, entries: &[Entry]) -> Result<(), LogError> {
+    for (expected, entry) in (last + 1..).zip(entries) {
+        if entry.index != expected {
+            return Err(LogError::OutOfOrder { expected, got: entry.index });
+        }
+        if entry.bytes.len() > ENTRY_BYTES_MAX {
+            return Err(LogError::EntryTooLarge { index: entry.index, length: entry.bytes.len() });
+        }
+    }
+    Ok(())
+}

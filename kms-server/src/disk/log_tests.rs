@@ -7,27 +7,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::log::METADATA_BYTES_MAX;
-use super::sled_log::SyncData;
+use super::sled_files::SyncData;
 use super::*;
 
 const ID: [u8; 16] = *b"\xd1log-for-testing";
-const ALL: usize = usize::MAX;
+pub(super) const ALL: usize = usize::MAX;
 
-fn entry(index: u64, bytes: impl Into<Vec<u8>>) -> Entry {
+pub(super) fn entry(index: u64, bytes: impl Into<Vec<u8>>) -> Entry {
     Entry { index, bytes: bytes.into() }
 }
 
-fn numbered(range: std::ops::RangeInclusive<u64>) -> Vec<Entry> {
+pub(super) fn numbered(range: std::ops::RangeInclusive<u64>) -> Vec<Entry> {
     range.map(|index| entry(index, format!("entry {index}"))).collect()
 }
 
 /// Bytes that repeat nowhere, so that a swapped or missing piece shows.
-fn long(length: usize) -> Vec<u8> {
+pub(super) fn long(length: usize) -> Vec<u8> {
     (0..length as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
 /// Where a log lives, and how the process or the power ends under it.
-trait Bed {
+pub(super) trait Bed {
     type Log: Log;
     fn log(&mut self) -> &mut Self::Log;
     fn crash(&mut self);
@@ -46,25 +46,25 @@ impl Bed for InMemory {
     }
 }
 
-struct OnDisk {
-    root: tempfile::TempDir,
+pub(super) struct OnDisk {
+    pub(super) root: tempfile::TempDir,
     generation: u32,
-    log: Option<SledLog>,
+    pub(super) log: Option<SledLog>,
 }
 
 impl OnDisk {
-    fn new() -> OnDisk {
+    pub(super) fn new() -> OnDisk {
         let root = tempfile::tempdir().unwrap();
-        let log = Some(SledLog::open(&root.path().join("0"), ID).unwrap());
+        let log = Some(SledLog::open(&root.path().join("0"), Some(ID)).unwrap());
         OnDisk { root, generation: 0, log }
     }
 
-    fn dir(&self) -> PathBuf {
+    pub(super) fn dir(&self) -> PathBuf {
         self.root.path().join(self.generation.to_string())
     }
 
     /// As after kill -9: the log is never closed, and what its files hold now is moved on to a new directory.
-    fn kill(&mut self) -> PathBuf {
+    pub(super) fn kill(&mut self) -> PathBuf {
         std::mem::forget(self.log.take());
         let from = self.dir();
         self.generation += 1;
@@ -72,8 +72,8 @@ impl OnDisk {
         self.dir()
     }
 
-    fn open(&mut self) -> Result<(), LogError> {
-        self.log = Some(SledLog::open(&self.dir(), [0; 16])?);
+    pub(super) fn open(&mut self) -> Result<(), LogError> {
+        self.log = Some(SledLog::open(&self.dir(), None)?);
         Ok(())
     }
 }
@@ -347,7 +347,8 @@ fn a_failed_sync_ends_the_process_and_is_never_retried() {
         assert!(what.contains("syncing the data file: injected"), "{what}");
         seen.fetch_add(1, Ordering::SeqCst);
     });
-    let mut log = SledLog::open_with(&root.path().join("log"), ID, on_fatal, |_| Box::new(file)).unwrap();
+    let mut log =
+        SledLog::open_with(&root.path().join("log"), Some(ID), on_fatal, |_| Box::new(file)).unwrap();
     log.append(&numbered(1..=1)).unwrap();
     log.sync().unwrap();
     log.append(&numbered(2..=2)).unwrap();
@@ -363,7 +364,7 @@ fn a_failed_sync_ends_the_process_and_is_never_retried() {
 #[test]
 fn a_log_that_is_open_elsewhere_is_refused() {
     let bed = OnDisk::new();
-    assert!(matches!(SledLog::open(&bed.dir(), ID), Err(LogError::Locked { .. })));
+    assert!(matches!(SledLog::open(&bed.dir(), Some(ID)), Err(LogError::Locked { .. })));
 }
 
 #[test]
@@ -432,86 +433,4 @@ fn losing_what_sled_keeps_beside_its_data_file_loses_nothing() {
     assert_eq!(lost, 2);
     bed.open().unwrap();
     assert_eq!(bed.log().read(201..601, ALL).unwrap(), numbered(201..=600));
-}
-
-/// Offsets of `needle` in the raw data file.
-fn places(dir: &Path, needle: &[u8]) -> Vec<usize> {
-    let bytes = fs::read(dir.join("db")).unwrap();
-    bytes.windows(needle.len()).enumerate().filter(|(_, w)| *w == needle).map(|(at, _)| at).collect()
-}
-
-fn flip(dir: &Path, at: usize) {
-    let mut bytes = fs::read(dir.join("db")).unwrap();
-    bytes[at] ^= 1;
-    fs::write(dir.join("db"), bytes).unwrap();
-}
-
-#[test]
-fn damage_in_the_middle_is_an_error_that_names_the_entry() {
-    let mut bed = OnDisk::new();
-    for index in 1..=40 {
-        bed.log().append(&[entry(index, format!("payload-{index:04}-{}", "x".repeat(300)))]).unwrap();
-        bed.log().sync().unwrap();
-    }
-    let dir = bed.kill();
-    // Every copy, so that none that was rewritten elsewhere can stand in.
-    let found = places(&dir, b"payload-0020");
-    assert!(!found.is_empty());
-    for at in found {
-        flip(&dir, at + 50);
-    }
-    let error = bed.open().unwrap_err();
-    assert!(matches!(error, LogError::Damaged { .. } | LogError::Broken { .. }), "{error}");
-    assert!(error.to_string().contains("hint:"), "{error}");
-}
-
-#[test]
-fn damage_that_sled_would_cut_off_in_silence_is_an_error() {
-    for target in [5u64, 20, 30, 38, 39] {
-        let mut bed = OnDisk::new();
-        for index in 1..=40 {
-            bed.log().append(&[entry(index, format!("payload-{index:04}"))]).unwrap();
-            bed.log().sync().unwrap();
-        }
-        let dir = bed.kill();
-        for at in places(&dir, format!("payload-{target:04}").as_bytes()) {
-            flip(&dir, at);
-        }
-        let error = bed.open().unwrap_err();
-        assert!(matches!(error, LogError::Damaged { .. } | LogError::Broken { .. }), "{target}: {error}");
-    }
-}
-
-#[test]
-fn a_torn_tail_that_was_never_acknowledged_is_cut() {
-    let mut bed = OnDisk::new();
-    bed.log().append(&numbered(1..=20)).unwrap();
-    bed.log().sync().unwrap();
-    let synced = fs::metadata(bed.dir().join("db")).unwrap().len();
-    bed.log().append(&[entry(21, long(600 << 10))]).unwrap();
-    bed.log().db_flush_without_sync();
-    let dir = bed.kill();
-    let file = fs::File::options().write(true).open(dir.join("db")).unwrap();
-    file.set_len(synced + (300 << 10)).unwrap();
-    bed.open().unwrap();
-    assert_eq!(bed.log().read(1..99, ALL).unwrap(), numbered(1..=20));
-    bed.log().append(&numbered(21..=22)).unwrap();
-}
-
-#[test]
-fn a_lost_data_file_or_identity_is_an_error() {
-    for lost in ["db", "identity"] {
-        let mut bed = OnDisk::new();
-        bed.log().append(&numbered(1..=3)).unwrap();
-        bed.log().sync().unwrap();
-        let dir = bed.kill();
-        fs::remove_file(dir.join(lost)).unwrap();
-        let error = bed.open().unwrap_err();
-        assert!(matches!(error, LogError::Broken { .. }), "{error}");
-    }
-    let mut bed = OnDisk::new();
-    let dir = bed.kill();
-    fs::write(dir.join("db"), b"").unwrap();
-    let error = bed.open().unwrap_err();
-    assert!(matches!(error, LogError::Broken { .. }), "{error}");
 }

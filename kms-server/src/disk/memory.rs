@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::log::{Entry, Log, LogError, METADATA_BYTES_MAX};
-use super::sled_log::check_append;
+use super::log::{Entry, Log, LogError, METADATA_BYTES_MAX, check_append};
 
 /// A log whose disk is a second copy that [`Log::sync`] brings up to date.
 #[derive(Debug, Clone, Default)]

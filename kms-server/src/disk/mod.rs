@@ -9,10 +9,14 @@
 pub mod identity;
 pub mod log;
 pub mod memory;
+mod pieces;
 mod record;
+mod sled_files;
 mod sled_log;
 pub mod snapshot;
 
+#[cfg(test)]
+mod damage_tests;
 #[cfg(test)]
 mod log_tests;
 #[cfg(test)]

@@ -137,6 +137,29 @@ impl Head {
         Ok(())
     }
 
+    /// With this the newest write there is: whether `found` is all that must be there, and nothing synced is missing.
+    pub(super) fn account(&self, found: &Newest, synced_before: u64) -> Result<(), String> {
+        if self.sequence < synced_before {
+            let newest = self.sequence;
+            return Err(format!(
+                "write {synced_before} was synced, the newest that can be read is write {newest}"
+            ));
+        }
+        let expected = self.after();
+        for (kind, expected, found) in [
+            ("entry", expected.entry, found.entry),
+            ("metadata", expected.metadata, found.metadata),
+            ("mark", expected.mark, found.mark),
+        ] {
+            if expected != found {
+                return Err(format!(
+                    "the newest {kind} is write {expected}, the newest that can be read is write {found}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The newest of each kind just after this write.
     pub(super) fn after(&self) -> Newest {
         let mut newest = self.before;

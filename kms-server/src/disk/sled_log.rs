@@ -15,50 +15,24 @@
 //! - On some damage it panics; that is caught while opening and becomes an error.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
 use std::ops::{ControlFlow, Range};
-use std::os::unix::fs::DirBuilderExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::log::{ENTRY_BYTES_MAX, Entry, Log, LogError, METADATA_BYTES_MAX};
+use super::log::{Entry, Log, LogError, METADATA_BYTES_MAX, check_append};
+use super::pieces::{Assembly, entry_key, parse_entry_key};
 use super::record::{HEAD_BYTES, Head, Kind, LogId, Mark, Newest};
-use super::{OnFatal, parent_of, replace_file, sync_dir};
-
-/// Bytes of one sled segment; sled writes a message above `SEGMENT_BYTES / 4 - 52` as a separate file.
-///
-/// Must never change for an existing log: sled refuses to open with another size.
-const SEGMENT_BYTES: usize = 1 << 20;
+use super::sled_files::{self as files, SyncData};
+use super::{OnFatal, sync_dir};
 
 /// The most bytes of one stored value. A leaf splits above 16 values and can reach about 20 by merging with a
 /// neighbour, 160 KiB of the 256 KiB that a message may have.
 const PIECE_BYTES: usize = 8 << 10;
 
-/// Memory for sled's page cache; the log is read only at start and when another node lags.
-const CACHE_BYTES: u64 = 8 << 20;
-
 /// How many keys one purge step collects before it removes them.
 const PURGE_KEYS_MAX: usize = 1024;
 
-const DATA_FILE: &str = "db";
-const IDENTITY_FILE: &str = "identity";
-/// Last byte of the identity file until the first mark is durable; from then on an empty log is a lost one.
-const BEING_MADE: u8 = 0;
-const IN_USE: u8 = 1;
 const METADATA_KEY: [u8; 2] = [0, 1];
 const MARK_KEY: [u8; 2] = [0, 2];
-const ENTRY_PREFIX: u8 = 1;
-
-/// What can be synced; a file, or in tests a file that fails.
-pub(super) trait SyncData: Send {
-    fn sync_data(&self) -> io::Result<()>;
-}
-
-impl SyncData for File {
-    fn sync_data(&self) -> io::Result<()> {
-        File::sync_data(self)
-    }
-}
 
 /// The log on disk, in a directory of its own.
 pub struct SledLog {
@@ -89,7 +63,7 @@ impl std::fmt::Debug for SledLog {
 }
 
 impl SledLog {
-    /// Opens the log in `dir`, or makes an empty one there if the directory is empty or missing.
+    /// Opens the log in `dir`, or makes an empty one there if it is empty or missing and `fresh_id` is given.
     ///
     /// Every entry held is read and checked. `fresh_id` names a log that is made; it must be random and is not
     /// used for one that exists. A failed sync later calls [`fatal`](super::fatal).
@@ -97,22 +71,22 @@ impl SledLog {
     /// # Errors
     /// [`LogError::Damaged`] or [`LogError::Broken`] when anything that was synced is not there or not as written,
     /// [`LogError::Locked`], [`LogError::Io`].
-    pub fn open(dir: &Path, fresh_id: [u8; 16]) -> Result<SledLog, LogError> {
+    pub fn open(dir: &Path, fresh_id: Option<[u8; 16]>) -> Result<SledLog, LogError> {
         Self::open_with(dir, fresh_id, Box::new(|what| super::fatal(what)), |file| Box::new(file))
     }
 
     pub(super) fn open_with(
         dir: &Path,
-        fresh_id: LogId,
+        fresh_id: Option<LogId>,
         on_fatal: OnFatal,
         syncing: impl FnOnce(File) -> Box<dyn SyncData>,
     ) -> Result<SledLog, LogError> {
         let io = |doing| move |source| LogError::Io { path: dir.to_owned(), doing, source };
         let broken = |what: String| LogError::Broken { path: dir.to_owned(), what };
 
-        let (id, file, born) = establish(dir, fresh_id)?;
-        let synced_before = scan(&file, &id).map_err(io("scanning the data file"))?;
-        let db = open_sled(dir)?;
+        let (id, file, born) = files::establish(dir, fresh_id)?;
+        let synced_before = files::scan(&file, &id).map_err(io("scanning the data file"))?;
+        let db = files::open_sled(dir)?;
         let blobs = fs::read_dir(dir.join("blobs")).map_err(io("listing blobs/"))?.count();
         if blobs != 0 {
             return Err(broken(format!(
@@ -146,8 +120,7 @@ impl SledLog {
             log.recover(synced_before)?;
         }
         if born {
-            replace_file(&dir.join(IDENTITY_FILE), &identity_bytes(&id, IN_USE))
-                .map_err(io("writing the identity file"))?;
+            files::settle(dir, &id)?;
         }
         Ok(log)
     }
@@ -186,30 +159,7 @@ impl SledLog {
         self.sequence = newest_head.sequence;
         self.newest = found;
 
-        if self.sequence < synced_before {
-            return Err(LogError::Damaged {
-                path: self.path.clone(),
-                index: last + 1,
-                what: format!(
-                    "writes up to number {synced_before} were synced, the newest that can be read is number {}",
-                    self.sequence
-                ),
-            });
-        }
-        let expected = newest_head.after();
-        if expected.entry != found.entry {
-            return Err(LogError::Damaged {
-                path: self.path.clone(),
-                index: last,
-                what: format!(
-                    "the newest entry was written as number {}, the newest that can be read is number {}",
-                    expected.entry, found.entry
-                ),
-            });
-        }
-        if expected != found {
-            return Err(self.broken(format!("expected {expected:?} as the newest writes, found {found:?}")));
-        }
+        newest_head.account(&found, synced_before).map_err(|what| self.damaged(last + 1, what))?;
         // What was read may never have been synced; what stands on it must not be acknowledged before it is.
         self.sync()
     }
@@ -392,10 +342,8 @@ impl SledLog {
     }
 
     fn parse_key(&self, key: &[u8]) -> Result<(u64, u32), LogError> {
-        if let Ok([ENTRY_PREFIX, i0, i1, i2, i3, i4, i5, i6, i7, p0, p1, p2, p3]) = <[u8; 13]>::try_from(key)
-        {
-            let index = u64::from_be_bytes([i0, i1, i2, i3, i4, i5, i6, i7]);
-            return Ok((index, u32::from_be_bytes([p0, p1, p2, p3])));
+        if let Some(parsed) = parse_entry_key(key) {
+            return Ok(parsed);
         }
         Err(self.broken(format!("expected the key of an entry, found {}", hex::encode(key))))
     }
@@ -533,164 +481,6 @@ impl Log for SledLog {
     fn syncs(&self) -> u64 {
         self.syncs
     }
-}
-
-/// An entry whose pieces are being gathered.
-struct Assembly {
-    head: Head,
-    head_bytes: [u8; HEAD_BYTES],
-    payload: Vec<u8>,
-    next_piece: u32,
-}
-
-impl Assembly {
-    fn begin(id: &LogId, index: u64, value: &[u8]) -> Result<Assembly, String> {
-        let head = Head::parse(id, value)?;
-        let Some((head_bytes, start)) = value.split_first_chunk::<HEAD_BYTES>() else {
-            return Err(format!("expected a head of {HEAD_BYTES} bytes, got {}", value.len()));
-        };
-        if head.kind != Kind::Entry || head.index != index {
-            return Err(format!("its place holds {:?} {}", head.kind, head.index));
-        }
-        let mut assembly = Assembly { head, head_bytes: *head_bytes, payload: Vec::new(), next_piece: 1 };
-        assembly.take(start)?;
-        Ok(assembly)
-    }
-
-    fn add(&mut self, piece: u32, bytes: &[u8]) -> Result<(), String> {
-        if piece != self.next_piece {
-            return Err(format!("expected piece {}, found piece {piece}", self.next_piece));
-        }
-        self.next_piece += 1;
-        self.take(bytes)
-    }
-
-    fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
-        if self.payload.len() + bytes.len() > self.head.length as usize {
-            return Err(format!("expected {} bytes, found more", self.head.length));
-        }
-        self.payload.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-/// Refuses entries that do not continue after `last` or are too large.
-pub(super) fn check_append(last: u64, entries: &[Entry]) -> Result<(), LogError> {
-    for (expected, entry) in (last + 1..).zip(entries) {
-        if entry.index != expected {
-            return Err(LogError::OutOfOrder { expected, got: entry.index });
-        }
-        if entry.bytes.len() > ENTRY_BYTES_MAX {
-            return Err(LogError::EntryTooLarge { index: entry.index, length: entry.bytes.len() });
-        }
-    }
-    Ok(())
-}
-
-/// Makes sure that directory, data file and identity are there; says whether the log is being made.
-fn establish(dir: &Path, fresh_id: LogId) -> Result<(LogId, File, bool), LogError> {
-    let io = |doing| move |source| LogError::Io { path: dir.to_owned(), doing, source };
-    let broken = |what: &str| LogError::Broken { path: dir.to_owned(), what: what.to_owned() };
-    let (data, identity) = (dir.join(DATA_FILE), dir.join(IDENTITY_FILE));
-    if !dir.exists() {
-        fs::DirBuilder::new().mode(0o700).create(dir).map_err(io("making the directory"))?;
-        sync_dir(parent_of(dir)).map_err(io("syncing the directory above"))?;
-    }
-    let mut options = File::options();
-    options.read(true).write(true);
-    match fs::read(&identity) {
-        Ok(bytes) => {
-            let (id, state) = match bytes.split_first_chunk::<16>() {
-                Some((id, [state @ (BEING_MADE | IN_USE)])) => (*id, *state),
-                Some(_) | None => return Err(broken("the identity file is not one")),
-            };
-            let file = match options.open(&data) {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Err(broken("the data file is not there, the identity file is"));
-                }
-                Err(error) => return Err(io("opening the data file")(error)),
-            };
-            Ok((id, file, state == BEING_MADE))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let file =
-                options.create(true).truncate(false).open(&data).map_err(io("making the data file"))?;
-            if file.metadata().map_err(io("reading the data file's length"))?.len() != 0 {
-                return Err(broken("the identity file is not there, the data file is"));
-            }
-            sync_dir(dir).map_err(io("syncing the directory"))?;
-            replace_file(&identity, &identity_bytes(&fresh_id, BEING_MADE))
-                .map_err(io("writing the identity file"))?;
-            Ok((fresh_id, file, true))
-        }
-        Err(error) => Err(io("reading the identity file")(error)),
-    }
-}
-
-fn identity_bytes(id: &LogId, state: u8) -> [u8; 17] {
-    let mut out = [state; 17];
-    out[..16].copy_from_slice(id);
-    out
-}
-
-fn open_sled(dir: &Path) -> Result<sled::Db, LogError> {
-    let config = sled::Config::new()
-        .path(dir)
-        .mode(sled::Mode::HighThroughput)
-        .cache_capacity(CACHE_BYTES)
-        .segment_size(SEGMENT_BYTES)
-        .flush_every_ms(None);
-    match catch_unwind(AssertUnwindSafe(|| config.open())) {
-        Ok(Ok(db)) => Ok(db),
-        Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
-            Err(LogError::Locked { path: dir.to_owned() })
-        }
-        Ok(Err(sled::Error::Io(source))) => {
-            Err(LogError::Io { path: dir.to_owned(), doing: "opening with sled", source })
-        }
-        Ok(Err(error)) => Err(LogError::Broken { path: dir.to_owned(), what: format!("sled: {error}") }),
-        Err(_) => {
-            Err(LogError::Broken { path: dir.to_owned(), what: "sled gave up with a panic".to_owned() })
-        }
-    }
-}
-
-/// Reads the raw data file for heads of this log, whether sled still shows them or not, and returns the highest
-/// write number that any of them says was synced.
-fn scan(mut file: &File, id: &LogId) -> io::Result<u64> {
-    const CHUNK_BYTES: usize = 1 << 20;
-    io::Seek::seek(&mut file, io::SeekFrom::Start(0))?;
-    let mut synced = 0;
-    let mut window = Vec::with_capacity(CHUNK_BYTES + HEAD_BYTES);
-    loop {
-        let kept = window.len();
-        if file.take(CHUNK_BYTES as u64).read_to_end(&mut window)? == 0 {
-            return Ok(synced);
-        }
-        let mut at = 0;
-        while let Some(found) = window[at..].iter().position(|byte| *byte == id[0]) {
-            at += found;
-            if window.len() - at < HEAD_BYTES {
-                break;
-            }
-            if let Ok(head) = Head::parse(id, &window[at..]) {
-                synced = synced.max(head.synced);
-            }
-            at += 1;
-        }
-        debug_assert!(kept < HEAD_BYTES);
-        // A head may lie across the edge.
-        window.drain(..window.len().saturating_sub(HEAD_BYTES - 1));
-    }
-}
-
-/// Keys sort as the entries do.
-fn entry_key(index: u64, piece: u32) -> [u8; 13] {
-    let mut key = [ENTRY_PREFIX; 13];
-    key[1..9].copy_from_slice(&index.to_be_bytes());
-    key[9..].copy_from_slice(&piece.to_be_bytes());
-    key
 }
 
 #[cfg(test)]
