@@ -31,16 +31,6 @@ impl Cause {
     ];
 }
 
-/// The states in the order of the figure.
-pub const STATES: [State; 6] = [
-    State::PreActive,
-    State::Active,
-    State::Deactivated,
-    State::Compromised,
-    State::Destroyed,
-    State::DestroyedCompromised,
-];
-
 /// Where `cause` leads from `state`; `None` where "only the transitions described above are permitted" forbids it.
 /// The numbers are those of the specification's list.
 #[rustfmt::skip]
@@ -77,6 +67,16 @@ pub(crate) fn state_at(stored: State, activation: Option<i64>, deactivation: Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The states in the order of the figure.
+    const STATES: [State; 6] = [
+        State::PreActive,
+        State::Active,
+        State::Deactivated,
+        State::Compromised,
+        State::Destroyed,
+        State::DestroyedCompromised,
+    ];
 
     #[test]
     fn every_state_times_cause_is_as_the_specification_lists() {

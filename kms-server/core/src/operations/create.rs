@@ -88,7 +88,7 @@ fn lengths(algorithm: CryptographicAlgorithm) -> Option<Lengths> {
         A::Twofish                                  => named(256, &[128, 192, 256]),
         A::TripleDes                                => named(168, &[112, 168, 128, 192]),
         A::Des                                      => named(56, &[56, 64]),
-        A::Idea | A::Seed | A::Misty1               => named(128, &[128]),
+        A::Idea                                     => named(128, &[128]),
         A::Skipjack                                 => named(80, &[80]),
         A::ChaCha20 | A::ChaCha20Poly1305           => named(256, &[128, 256]),
         A::Poly1305                                 => named(256, &[256]),

@@ -73,7 +73,7 @@ fn check_form(request: &Request, managed: &kmip::ManagedObject) -> Result<(), Re
         None | Some(KeyWrapType::AsRegistered) => Ok(()),
         Some(KeyWrapType::NotWrapped) if !wrapped => Ok(()),
         Some(asked) => Err(Refusal::new(
-            ResultReason::KeyWrapTypeNotSupported,
+            ResultReason::FeatureNotSupported,
             format!("the object cannot be given as {asked}"),
         )),
     }

@@ -14,13 +14,13 @@ use crate::{Object, Refusal};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     check_filters(request, call)?;
+    let name = request.attributes.iter().find(|filter| filter.name == StandardAttribute::Name.into());
+    let name = name.and_then(|filter| Name::from_value(&filter.value));
     let mut found: Vec<&Arc<Object>> = Vec::new();
     // Nothing is archived, so a mask without the on-line bit matches nothing.
     let online =
         request.storage_status_mask.is_none_or(|mask| mask.contains(StorageStatusMask::ON_LINE_STORAGE));
     if online {
-        let name = request.attributes.iter().find(|filter| filter.name == StandardAttribute::Name.into());
-        let name = name.and_then(|filter| Name::from_value(&filter.value));
         match &name {
             Some(name) => {
                 found.extend(call.draft.named(&call.authorised, name).filter(|o| matches(request, o, call)))
