@@ -58,3 +58,18 @@ impl Event {
         }
     }
 }
+
+impl Event {
+    /// When it was decided, in seconds since 1970, where that is part of it.
+    pub fn at(&self) -> Option<i64> {
+        match self {
+            Self::Created { at, .. }
+            | Self::AttributeSet { at, .. }
+            | Self::AttributeDeleted { at, .. }
+            | Self::StateChanged { at, .. }
+            | Self::Destroyed { at, .. } => Some(*at),
+            Self::ClientRegistered { client } => Some(client.registered_at),
+            Self::Served { .. } | Self::Removed { .. } | Self::ClientRemoved { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What the node's tasks share: the objects in memory, and what deciding about them needs.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use kms_core::{Client, Context, Draft, Id, Objects, Outcome};
+use kmip::RequestMessage;
+
+use super::vault::{KeyringVault, SystemEntropy};
+use crate::clock::Clock;
+
+/// What Query says this server is.
+pub(super) const VENDOR_IDENTIFICATION: &str = concat!("kms-server ", env!("CARGO_PKG_VERSION"));
+
+#[derive(Debug)]
+pub(super) struct State {
+    objects: RwLock<Objects>,
+    pub(super) vault: KeyringVault,
+    pub(super) clock: Clock,
+    pub(super) limits: kms_core::Limits,
+    /// When each object was last read, as far as this process knows; one entry an object at most.
+    last_read: Mutex<HashMap<Id, i64>>,
+}
+
+impl State {
+    pub(super) fn new(objects: Objects, vault: KeyringVault, clock: Clock, limits: kms_core::Limits) -> Self {
+        Self { objects: RwLock::new(objects), vault, clock, limits, last_read: Mutex::default() }
+    }
+
+    /// The objects as the log has made them so far. Held briefly: the writer waits for it.
+    pub(super) fn objects(&self) -> RwLockReadGuard<'_, Objects> {
+        // Applying an event cannot fail half-way, so a reader that panicked left nothing behind.
+        self.objects.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out the events of a committed entry, for the writer alone.
+    pub(super) fn apply(&self, events: &[kms_core::Event]) {
+        let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+        events.iter().for_each(|event| objects.apply(event));
+    }
+
+    /// Decides a request on top of a draft.
+    pub(super) fn decide(&self, request: &RequestMessage, client: &Client, draft: &mut Draft<'_>) -> Outcome {
+        let mut context = Context {
+            now: self.clock.unix_seconds(),
+            client,
+            entropy: &mut SystemEntropy,
+            vault: &self.vault,
+            limits: &self.limits,
+            vendor_identification: VENDOR_IDENTIFICATION,
+        };
+        kms_core::handle(request, &mut context, draft)
+    }
+
+    /// Notes that the material of these objects went out now.
+    pub(super) fn note_read(&self, ids: &[Id]) {
+        if ids.is_empty() {
+            return;
+        }
+        let now = self.clock.unix_seconds();
+        let mut last_read = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
+        last_read.extend(ids.iter().map(|id| (*id, now)));
+    }
+
+    /// When the object's material last went out, in seconds since 1970.
+    pub(super) fn last_read(&self, id: Id) -> Option<i64> {
+        self.last_read.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+}
