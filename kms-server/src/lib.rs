@@ -1,10 +1,27 @@
-//! The key server as a library: the shell around kms-core, everything that touches the world.
+//! The shell around kms-core: everything of the key server that touches the world. `main.rs` only starts it.
 //!
-//! `main.rs` only parses the command line and calls in here; tests call in here too. The rules about
-//! keys live in kms-core, which none of these modules repeats.
+//! The way of a request: [`listener`] accepts, [`tls`] and [`trust`] say who it is, [`framing`] cuts one message,
+//! [`session`] hands it to a [`session::Service`] and writes the answer. Rules about keys are not in here: they are
+//! kms-core's. Plain key material passes only through [`seal`], never through logs, metrics or [`audit`].
 
+pub mod admin;
+pub mod audit;
+pub mod certificate;
 pub mod clock;
+pub mod config;
 pub mod disk;
+mod doorman;
 pub mod entropy;
+pub mod framing;
+pub mod identity;
+pub mod listener;
+pub mod log;
+pub mod metrics;
+pub mod node;
+pub mod operator;
 pub mod root_key;
+pub mod run;
 pub mod seal;
+pub mod session;
+pub mod tls;
+pub mod trust;

@@ -1,2 +1,78 @@
-//! Under construction.
-fn main() {}
+//! `kms-server`: reads its configuration, opens the node, serves until told to end.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use kms_server::config::{Config, keys};
+use kms_server::log;
+use kms_server::node::Node;
+use kms_server::run::{Shared, run};
+use rustls::pki_types::UnixTime;
+use tracing::error;
+
+/// The configuration has mistakes; they are on standard error.
+const EXIT_CONFIGURATION: u8 = 1;
+/// The server could not start, or ended badly. (2 is clap's, for a wrong command line.)
+const EXIT_FAILED: u8 = 3;
+
+/// The key server: KMIP 1.0 to 1.4 over mutual TLS.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "SIGTERM, SIGINT: finish the requests in hand, then end.\n\
+                  SIGHUP: read the server certificate again, reopen the audit file.\n\n\
+                  Exit codes: 0 ended as told, 1 mistakes in the configuration, 2 wrong command line, 3 failed"
+)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", required_unless_present = "config_reference")]
+    config: Option<PathBuf>,
+    /// Check the configuration and the files it names, print the result, and end with 0 or 1.
+    #[arg(long)]
+    check_config: bool,
+    /// Print every configuration key with its default, and end.
+    #[arg(long)]
+    config_reference: bool,
+}
+
+// The two answers of a command line that is no daemon.
+#[allow(clippy::print_stdout)]
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.config_reference {
+        print!("{}", keys::reference());
+        return ExitCode::SUCCESS;
+    }
+    let path = arguments.config.unwrap_or_default();
+    let now = i64::try_from(UnixTime::now().as_secs()).unwrap_or(i64::MAX);
+    let config = match Config::read(&path, now) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            eprintln!("{mistakes}");
+            return ExitCode::from(EXIT_CONFIGURATION);
+        }
+    };
+    if arguments.check_config {
+        print!("{}", config.summary());
+        return ExitCode::SUCCESS;
+    }
+    if let Err(error) = log::start(config.log.format, &config.log.level) {
+        eprintln!("{error:#}");
+        return ExitCode::from(EXIT_FAILED);
+    }
+    match serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error:#}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let shared = Shared::new(config)?;
+    let node = Node::open(shared.clone())?;
+    run(shared, node).await
+}

@@ -1,0 +1,224 @@
+//! Who did what to which object: one line per batch item, written before the answer leaves. Never key material.
+//!
+//! With `[audit] file` the lines are JSON, appended to that file; else they are log events with target "audit". A
+//! line that cannot be written fails its request: an operation nobody can account for is not answered.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+use tracing::info;
+
+use crate::certificate::{UnixSeconds, utc};
+
+/// Characters of a Unique Identifier that are kept; a client may send any text there.
+pub const IDENTIFIER_CHARACTERS_MAX: usize = 128;
+
+/// One batch item.
+#[derive(Clone, Debug)]
+pub struct Line<'a> {
+    /// When it was decided.
+    pub time: UnixSeconds,
+    /// The client's name; "-" for a stranger.
+    pub client: &'a str,
+    /// Its tenant; "-" for a stranger.
+    pub tenant: &'a str,
+    /// The address it came from; none for the operator's own socket.
+    pub address: Option<SocketAddr>,
+    /// The operation, as the specification names it.
+    pub operation: &'a str,
+    /// The object, where the request or the answer names one.
+    pub unique_identifier: Option<&'a str>,
+    /// Result Status, as the specification names it.
+    pub result_status: &'a str,
+    /// Result Reason, where there is one.
+    pub result_reason: Option<&'a str>,
+    /// Bytes of the whole Request Message.
+    pub message_bytes: usize,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    time: String,
+    client: &'a str,
+    tenant: &'a str,
+    address: Option<SocketAddr>,
+    operation: &'a str,
+    unique_identifier: Option<&'a str>,
+    result_status: &'a str,
+    result_reason: Option<&'a str>,
+    message_bytes: usize,
+}
+
+impl<'a> From<&Line<'a>> for Record<'a> {
+    fn from(line: &Line<'a>) -> Self {
+        Self {
+            time: utc(line.time),
+            client: line.client,
+            tenant: line.tenant,
+            address: line.address,
+            operation: line.operation,
+            unique_identifier: line.unique_identifier.map(cut),
+            result_status: line.result_status,
+            result_reason: line.result_reason,
+            message_bytes: line.message_bytes,
+        }
+    }
+}
+
+/// Why a line is not in the audit.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the audit file {}: {error}; hint: requests fail until it can be written", path.display())]
+pub struct AuditError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// Where the lines go.
+#[derive(Debug)]
+pub struct Audit {
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Log,
+    File { path: PathBuf, file: Mutex<File> },
+}
+
+impl Audit {
+    /// To the log, target "audit".
+    pub fn to_log() -> Self {
+        Self { sink: Sink::Log }
+    }
+
+    /// Appends to `path`, made with mode 0600 when it is not there.
+    pub fn to_file(path: &Path) -> Result<Self, AuditError> {
+        let file = open(path)?;
+        Ok(Self { sink: Sink::File { path: path.to_owned(), file: Mutex::new(file) } })
+    }
+
+    /// Opens the file again under its name, after it was rotated away.
+    pub fn reopen(&self) -> Result<(), AuditError> {
+        if let Sink::File { path, file } = &self.sink {
+            let fresh = open(path)?;
+            *file.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+        Ok(())
+    }
+
+    /// Writes the lines of one message, in one write. When this fails the message must fail.
+    pub fn write(&self, lines: &[Line<'_>]) -> Result<(), AuditError> {
+        match &self.sink {
+            Sink::Log => {
+                lines.iter().for_each(log);
+                Ok(())
+            }
+            Sink::File { path, file } => {
+                let failed = |error| AuditError { path: path.clone(), error };
+                let mut text = Vec::with_capacity(lines.len() * 256);
+                for line in lines {
+                    serde_json::to_writer(&mut text, &Record::from(line)).map_err(|e| failed(e.into()))?;
+                    text.push(b'\n');
+                }
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.write_all(&text).map_err(failed)
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, AuditError> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| AuditError { path: path.to_owned(), error })
+}
+
+fn log(line: &Line<'_>) {
+    info!(
+        target: "audit",
+        client = line.client,
+        tenant = line.tenant,
+        address = line.address.map(tracing::field::display),
+        operation = line.operation,
+        unique_identifier = line.unique_identifier.map(cut),
+        result_status = line.result_status,
+        result_reason = line.result_reason,
+        message_bytes = line.message_bytes,
+    );
+}
+
+fn cut(text: &str) -> &str {
+    match text.char_indices().nth(IDENTIFIER_CHARACTERS_MAX) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn line(unique_identifier: &str) -> Line<'_> {
+        Line {
+            time: 0,
+            client: "vc01",
+            tenant: "lab",
+            address: Some(([192, 0, 2, 7], 40_000).into()),
+            operation: "Get",
+            unique_identifier: Some(unique_identifier),
+            result_status: "Success",
+            result_reason: None,
+            message_bytes: 152,
+        }
+    }
+
+    #[test]
+    fn each_batch_item_is_one_line_that_no_identifier_can_break() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.log");
+        let audit = Audit::to_file(&path).unwrap();
+        let long = "x".repeat(5000);
+        audit.write(&[line("a\nforged \"line\""), line(&long)]).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let records: Vec<serde_json::Value> =
+            text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(records.len(), 2);
+        assert_eq!(records[0]["unique_identifier"], "a\nforged \"line\"");
+        assert_eq!(records[0]["address"], "192.0.2.7:40000");
+        assert_eq!(records[0]["time"], "1970-01-01T00:00:00Z");
+        assert_eq!(records[1]["unique_identifier"].as_str().unwrap().len(), IDENTIFIER_CHARACTERS_MAX);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_rotated_file_is_followed_by_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.log");
+        let audit = Audit::to_file(&path).unwrap();
+        audit.write(&[line("1")]).unwrap();
+        std::fs::rename(&path, dir.path().join("audit.log.1")).unwrap();
+        audit.reopen().unwrap();
+        audit.write(&[line("2")]).unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().contains("\"unique_identifier\":\"2\""));
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_an_error() {
+        if !Path::new("/dev/full").exists() {
+            println!("skipped: no /dev/full here");
+            return;
+        }
+        let audit = Audit::to_file(Path::new("/dev/full")).unwrap();
+        assert!(audit.write(&[line("1")]).unwrap_err().to_string().contains("audit file /dev/full"));
+    }
+}

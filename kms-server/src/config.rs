@@ -1,0 +1,372 @@
+//! The configuration: one TOML file, read and checked whole before anything binds, every mistake reported at once.
+//!
+//! The keys, with defaults and bounds, are one table in [`keys`]. An unknown key is a mistake.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub mod keys;
+mod values;
+
+use self::values::Values;
+use crate::certificate::{Certificate, UnixSeconds, utc};
+use crate::identity::{self, FileError, Loaded, Openness};
+use crate::log::Format;
+use crate::session::Bounds;
+
+/// A checked configuration. Paths are absolute or relative to the working directory.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[node] name`.
+    pub node: String,
+    /// `[node] data_dir`.
+    pub data_dir: PathBuf,
+    /// `[kmip]`.
+    pub kmip: Kmip,
+    /// `[admin] listen`.
+    pub admin_listen: SocketAddr,
+    /// `[root_key]`.
+    pub root_key: RootKey,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[log]`.
+    pub log: Log,
+    /// `[audit] file`; none is the log.
+    pub audit_file: Option<PathBuf>,
+    /// `[snapshot]`.
+    pub snapshot: Snapshot,
+}
+
+/// `[kmip]`: the port and what it shows.
+#[derive(Clone, Debug)]
+pub struct Kmip {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The certificate's file.
+    pub certificate: PathBuf,
+    /// The key's file.
+    pub key: PathBuf,
+    /// The file of the CA given to clients.
+    pub ca: Option<PathBuf>,
+    /// Certificate and key as they were read.
+    pub loaded: Loaded,
+}
+
+/// `[root_key]`: where the root key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootKey {
+    /// A file that only its owner can use.
+    File(PathBuf),
+    /// A systemd credential, by its path under `$CREDENTIALS_DIRECTORY`.
+    Credential(PathBuf),
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// How lines look.
+    pub format: Format,
+    /// error, warn, info, debug or trace.
+    pub level: String,
+}
+
+/// `[snapshot]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Log entries between snapshots.
+    pub every_entries: u64,
+    /// Snapshots that are kept.
+    pub keep: usize,
+}
+
+/// `[limits]`: the bounds that KMIP messages and objects are held to, and those of connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The bounds of each connection.
+    pub connection: Bounds,
+    /// The bounds of TTLV decoding.
+    pub ttlv: ttlv::Limits,
+    /// Bytes of one response.
+    pub response_bytes_max: usize,
+    /// Batch items of one request.
+    pub batch_items_max: usize,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Time for a handshake.
+    pub handshake_timeout: Duration,
+    /// Time to finish after SIGTERM.
+    pub drain_timeout: Duration,
+    /// Objects of one tenant.
+    pub objects_per_tenant_max: u64,
+    /// Attributes of one object.
+    pub attributes_per_object_max: usize,
+    /// Seconds between a request's Time Stamp and our clock.
+    pub clock_skew_s_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::from_values(&Values::default())
+    }
+}
+
+/// One mistake in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The line in the file, from 1, where there is one.
+    pub line: Option<usize>,
+    /// What is wrong, with a hint.
+    pub message: String,
+}
+
+impl Mistake {
+    fn at(line: Option<usize>, message: impl Into<String>) -> Self {
+        Self { line, message: message.into() }
+    }
+
+    fn key(line: Option<usize>, section: &str, name: &str, why: impl fmt::Display) -> Self {
+        Self::at(line, format!("[{section}] {name}: {why}"))
+    }
+}
+
+/// Every mistake in a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistakes {
+    /// The file.
+    pub path: PathBuf,
+    /// The mistakes, by line.
+    pub list: Vec<Mistake>,
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, count) = (self.path.display(), self.list.len());
+        write!(f, "{path} has {count} mistake{}:", if count == 1 { "" } else { "s" })?;
+        for mistake in &self.list {
+            match mistake.line {
+                Some(line) => write!(f, "\n  line {line}: {}", mistake.message)?,
+                None => write!(f, "\n  {}", mistake.message)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+impl Config {
+    /// Reads and checks the file at `path`, and the files it names. Certificates are held against `now`.
+    pub fn read(path: &Path, now: UnixSeconds) -> Result<Self, Mistakes> {
+        let mut mistakes = Vec::new();
+        let text = match identity::read_file(path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => {
+                let list = vec![Mistake::at(None, error.to_string())];
+                return Err(Mistakes { path: path.to_owned(), list });
+            }
+        };
+        let base = path.parent().unwrap_or(Path::new(""));
+        let values = Values::parse(&text, base, &mut mistakes);
+        let config = Self::from_values(&values, now, &mut mistakes);
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => {
+                mistakes.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
+                Err(Mistakes { path: path.to_owned(), list: mistakes })
+            }
+        }
+    }
+
+    /// What `--check-config` prints when all is good.
+    pub fn summary(&self) -> String {
+        let leaf = &self.kmip.loaded.leaf;
+        let audit = match &self.audit_file {
+            Some(path) => path.display().to_string(),
+            None => "the log".to_owned(),
+        };
+        let root_key = match &self.root_key {
+            RootKey::File(path) => format!("file {}", path.display()),
+            RootKey::Credential(path) => format!("systemd credential {}", path.display()),
+        };
+        format!(
+            "configuration is good\n  node         {}\n  data         {}\n  KMIP         {}\n  admin        {}\n  \
+             certificate  {}, valid to {}\n  SHA-1        {}\n  SHA-256      {}\n  root key     {root_key}\n  \
+             audit        {audit}\n",
+            self.node,
+            self.data_dir.display(),
+            self.kmip.listen,
+            self.admin_listen,
+            leaf.subject,
+            utc(leaf.not_after),
+            hex::encode(leaf.sha1),
+            hex::encode(leaf.sha256),
+        )
+    }
+
+    /// Gives none when something is missing without which there is no configuration; that is then among `mistakes`.
+    fn from_values(values: &Values, now: UnixSeconds, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+        let data_dir = values.path("node", "data_dir");
+        if let Some(Err(why)) = data_dir.as_deref().map(check_data_dir) {
+            mistakes.push(Mistake::key(values.line("node", "data_dir"), "node", "data_dir", why));
+        }
+        let kmip = kmip(values, now, mistakes);
+        let root_key = root_key(values, mistakes);
+        let admin_listen = values.address("admin", "listen");
+        let kmip_listen = values.address("kmip", "listen");
+        if admin_listen.port() != 0 && admin_listen == kmip_listen {
+            let line = values.line("admin", "listen");
+            mistakes.push(Mistake::key(
+                line,
+                "admin",
+                "listen",
+                format!("{admin_listen} is [kmip] listen too"),
+            ));
+        }
+        let audit_file = values.path("audit", "file");
+        let directory =
+            audit_file.as_deref().and_then(Path::parent).filter(|dir| !dir.as_os_str().is_empty());
+        if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+            let why = format!("its directory {} is not there", directory.display());
+            mistakes.push(Mistake::key(values.line("audit", "file"), "audit", "file", why));
+        }
+        let format = match values.text("log", "format").as_deref() {
+            Some("json") => Format::Json,
+            _ => Format::Text,
+        };
+        Some(Self {
+            node: values.text("node", "name")?,
+            data_dir: data_dir?,
+            kmip: kmip?,
+            admin_listen,
+            root_key: root_key?,
+            limits: Limits::from_values(values),
+            log: Log { format, level: values.text("log", "level")? },
+            audit_file,
+            snapshot: Snapshot {
+                every_entries: values.number("snapshot", "every_entries"),
+                keep: values.number("snapshot", "keep"),
+            },
+        })
+    }
+}
+
+impl Limits {
+    fn from_values(values: &Values) -> Self {
+        let milliseconds = |name| Duration::from_millis(values.number("limits", name));
+        let request_bytes_max = values.number("limits", "request_bytes_max");
+        Self {
+            connection: Bounds {
+                request_bytes_max,
+                pipelined_requests_max: values.number("limits", "pipelined_requests_max"),
+                idle_timeout: milliseconds("idle_timeout_ms"),
+                request_timeout: milliseconds("request_timeout_ms"),
+                write_timeout: milliseconds("write_timeout_ms"),
+            },
+            ttlv: ttlv::Limits {
+                message_bytes_max: request_bytes_max,
+                depth_max: values.number("limits", "nesting_max"),
+                items_max: values.number("limits", "items_max"),
+            },
+            response_bytes_max: values.number("limits", "response_bytes_max"),
+            batch_items_max: values.number("limits", "batch_items_max"),
+            connections_max: values.number("limits", "connections_max"),
+            handshake_timeout: milliseconds("handshake_timeout_ms"),
+            drain_timeout: milliseconds("drain_timeout_ms"),
+            objects_per_tenant_max: values.number("limits", "objects_per_tenant_max"),
+            attributes_per_object_max: values.number("limits", "attributes_per_object_max"),
+            clock_skew_s_max: values.number("limits", "clock_skew_s_max"),
+        }
+    }
+}
+
+fn kmip(values: &Values, now: UnixSeconds, mistakes: &mut Vec<Mistake>) -> Option<Kmip> {
+    let ca = values.path("kmip", "ca");
+    if let Some(Err(why)) = ca.as_deref().map(check_ca) {
+        mistakes.push(Mistake::key(values.line("kmip", "ca"), "kmip", "ca", why));
+    }
+    let (certificate, key) = (values.path("kmip", "certificate")?, values.path("kmip", "key")?);
+    match Loaded::read(&certificate, &key, now) {
+        Ok(loaded) => Some(Kmip { listen: values.address("kmip", "listen"), certificate, key, ca, loaded }),
+        Err(errors) => {
+            for error in errors {
+                let name = match &error {
+                    identity::IdentityError::File(file) if file.path() == key => "key",
+                    _ => "certificate",
+                };
+                mistakes.push(Mistake::key(values.line("kmip", name), "kmip", name, error));
+            }
+            None
+        }
+    }
+}
+
+fn root_key(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<RootKey> {
+    let mut wrong = |name, why: String| {
+        mistakes.push(Mistake::key(values.line("root_key", name), "root_key", name, why));
+        None
+    };
+    match (values.path("root_key", "file"), values.text("root_key", "credential")) {
+        (Some(_), Some(_)) => {
+            wrong("file", "exactly one of file and credential is allowed, both are there".into())
+        }
+        (None, None) => {
+            wrong("file", "exactly one of file and credential is needed, neither is there".into())
+        }
+        (Some(path), None) => match identity::check_openness(&path, Openness::OwnerOnly) {
+            Ok(()) => Some(RootKey::File(path)),
+            Err(error) => wrong("file", error.to_string()),
+        },
+        (None, Some(name)) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
+            Some(directory) => {
+                let path = Path::new(&directory).join(name);
+                match std::fs::metadata(&path) {
+                    Ok(_) => Some(RootKey::Credential(path)),
+                    Err(error) => wrong("credential", FileError::Read { path, error }.to_string()),
+                }
+            }
+            None => wrong(
+                "credential",
+                format!(
+                    "$CREDENTIALS_DIRECTORY is not set; hint: the unit needs LoadCredentialEncrypted={name}:…, or use \
+                     [root_key] file"
+                ),
+            ),
+        },
+    }
+}
+
+fn check_ca(path: &Path) -> Result<(), String> {
+    let pem = identity::read_file(path).map_err(|error| error.to_string())?;
+    match openssl::x509::X509::from_pem(&pem).map(|x509| Certificate::from_x509(&x509)) {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(format!("{} holds no PEM certificate", path.display())),
+    }
+}
+
+fn check_data_dir(path: &Path) -> Result<(), String> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Err(format!("{} is no directory", path.display())),
+        Ok(_) => match identity::check_openness(path, Openness::OwnerOnly) {
+            Err(FileError::OpenToOthers { mode, .. }) => Err(format!(
+                "{} is open to others than its owner (mode {mode:04o}); hint: chmod 700 {}",
+                path.display(),
+                path.display()
+            )),
+            _ => Ok(()),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            match parent {
+                Some(parent) if !parent.is_dir() => Err(format!(
+                    "neither {} nor {} is there; hint: kms init",
+                    path.display(),
+                    parent.display()
+                )),
+                _ => Ok(()),
+            }
+        }
+        Err(error) => Err(format!("cannot look at {}: {error}", path.display())),
+    }
+}

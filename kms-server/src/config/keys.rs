@@ -1,0 +1,127 @@
+//! The table of keys: every key of the configuration once, with its kind, bounds and default. Parsing, defaults and
+//! the printed reference all come from here.
+
+/// What a key's value must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text of 1 to 64 letters, digits, ".", "_" and "-".
+    Name,
+    /// A path; relative ones start at the configuration file's directory.
+    Path,
+    /// An IP address and port, "0.0.0.0:5696" or "[::]:5696".
+    Address,
+    /// An integer within these bounds, both included.
+    Number(i64, i64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// What holds when a key is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// A mistake.
+    Required,
+    /// Nothing: the key has no default.
+    Unset,
+    /// This text.
+    Text(&'static str),
+    /// This number.
+    Number(i64),
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The table it stands in.
+    pub section: &'static str,
+    /// Its name; units and bounds come last.
+    pub name: &'static str,
+    /// What its value must be.
+    pub kind: Kind,
+    /// What holds without it.
+    pub absent: Absent,
+    /// What it means, and what happens at its limit.
+    pub about: &'static str,
+}
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    kind: Kind,
+    absent: Absent,
+    about: &'static str,
+) -> Key {
+    Key { section, name, kind, absent, about }
+}
+
+use Absent::{Number as Is, Required, Text as Says, Unset};
+use Kind::{Address, Choice, Name, Number, Path};
+
+const HOUR_MS: i64 = 3_600_000;
+const GIB: i64 = 1 << 30;
+
+/// Every key, section by section.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key("node", "name", Name, Says("node1"), "This node's name in logs and metrics."),
+    key("node", "data_dir", Path, Required, "Log, snapshots and the operator's socket; 0700, made when absent."),
+
+    key("kmip", "listen", Address, Says("0.0.0.0:5696"), "The KMIP port; \"[::]:5696\" takes IPv4 and IPv6."),
+    key("kmip", "certificate", Path, Required, "PEM chain shown to clients, leaf first; the same on every node."),
+    key("kmip", "key", Path, Required, "Its PEM private key; 0600, or 0640 for the server's group."),
+    key("kmip", "ca", Path, Unset, "PEM certificate of the CA that is given to clients."),
+
+    key("admin", "listen", Address, Says("127.0.0.1:5698"), "/livez, /readyz and /metrics, plain HTTP."),
+
+    key("root_key", "file", Path, Unset, "File with the root key, 0600. Exactly one of file and credential."),
+    key("root_key", "credential", Name, Unset, "systemd credential with the root key (LoadCredential=)."),
+
+    key("limits", "request_bytes_max", Number(1024, GIB), Is(1 << 20), "Bytes of one request; a larger one is refused by its header and the connection closed."),
+    key("limits", "response_bytes_max", Number(1024, GIB), Is(4 << 20), "Bytes of one response; a larger one becomes Response Too Large."),
+    key("limits", "batch_items_max", Number(1, 65_536), Is(1024), "Batch items of one request; more are refused."),
+    key("limits", "nesting_max", Number(8, 255), Is(32), "Structures within structures; deeper messages are refused."),
+    key("limits", "items_max", Number(64, 1 << 24), Is(65_536), "TTLV items of one request; more are refused."),
+    key("limits", "connections_max", Number(1, 65_536), Is(4096), "KMIP connections at once; one more is closed at once."),
+    key("limits", "handshake_timeout_ms", Number(100, HOUR_MS), Is(10_000), "A TLS handshake that takes longer is closed."),
+    key("limits", "idle_timeout_ms", Number(1000, 24 * HOUR_MS), Is(300_000), "A connection that sends nothing for so long is closed."),
+    key("limits", "request_timeout_ms", Number(100, HOUR_MS), Is(30_000), "A request that takes longer to arrive, or to be answered, ends its connection."),
+    key("limits", "write_timeout_ms", Number(100, HOUR_MS), Is(30_000), "A client that takes longer to accept an answer is closed."),
+    key("limits", "pipelined_requests_max", Number(1, 4096), Is(64), "Answers that may be due on one connection before they are written together."),
+    key("limits", "drain_timeout_ms", Number(0, HOUR_MS), Is(10_000), "How long requests may finish after SIGTERM before they are cut."),
+    key("limits", "objects_per_tenant_max", Number(1, 1 << 32), Is(1_000_000), "Objects of one tenant; further ones are refused."),
+    key("limits", "attributes_per_object_max", Number(16, 65_536), Is(1024), "Attributes of one object; further ones are refused."),
+    key("limits", "clock_skew_s_max", Number(0, 86_400), Is(300), "Difference between a request's Time Stamp and our clock; beyond it is refused."),
+
+    key("log", "format", Choice(&["text", "json"]), Says("text"), "Lines for people or for machines, on standard error."),
+    key("log", "level", Choice(&["error", "warn", "info", "debug", "trace"]), Says("info"), "The least that is logged."),
+
+    key("audit", "file", Path, Unset, "Appended to, 0600, JSON lines; without it audit lines go to the log."),
+
+    key("snapshot", "every_entries", Number(1, 1 << 32), Is(10_000), "Log entries between snapshots."),
+    key("snapshot", "keep", Number(1, 100), Is(2), "Snapshots that are kept."),
+];
+
+/// The reference: a configuration file with every key, its default and what it means.
+pub fn reference() -> String {
+    let mut text = String::from("# Every key of kms-server's configuration, with its default.\n");
+    let mut section = "";
+    for key in KEYS {
+        if key.section != section {
+            section = key.section;
+            text.push_str(&format!("\n[{section}]\n"));
+        }
+        let bounds = match key.kind {
+            Number(min, max) => format!(" {min} to {max}."),
+            Choice(words) => format!(" One of {}.", words.join(", ")),
+            Name | Path | Address => String::new(),
+        };
+        let line = match key.absent {
+            Required => format!("{} = \"\" # required", key.name),
+            Unset => format!("# {} = \"\"", key.name),
+            Says(value) => format!("{} = \"{value}\"", key.name),
+            Is(value) => format!("{} = {value}", key.name),
+        };
+        text.push_str(&format!("# {}{bounds}\n{line}\n", key.about));
+    }
+    text
+}

@@ -1,0 +1,259 @@
+//! The server's own certificate and key: read, checked, shown in handshakes, exchanged on SIGHUP.
+//!
+//! vCenter pins what it sees here, so every node behind one address shows the same certificate.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use arc_swap::ArcSwap;
+use openssl::pkey::PKey;
+use openssl::x509::X509;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
+
+use crate::certificate::{Certificate, UnixSeconds, utc};
+
+/// Bytes of a certificate, key or configuration file; larger ones are refused unread.
+pub const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Whom a secret file may be open to besides its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Openness {
+    /// Nobody: 0600 or less.
+    OwnerOnly,
+    /// The owner's group may read: 0640 or less.
+    GroupMayRead,
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system will not read it.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        error: io::Error,
+    },
+    /// It is larger than [`FILE_BYTES_MAX`].
+    #[error("{} has {bytes} bytes, {max} is the most", path.display(), max = FILE_BYTES_MAX)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// Others than its owner can use it.
+    #[error(
+        "{} is open to others than its owner (mode {mode:04o}); hint: chmod 600 {}", path.display(), path.display()
+    )]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It does not hold what it should.
+    #[error("{} holds no {wanted}: {why}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        wanted: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl FileError {
+    /// The file it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Read { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::OpenToOthers { path, .. }
+            | Self::Content { path, .. } => path,
+        }
+    }
+}
+
+/// Reads a file, at most [`FILE_BYTES_MAX`].
+pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let failed = |error| FileError::Read { path: path.to_owned(), error };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
+    }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(FileError::TooLarge { path: path.to_owned(), bytes: metadata.len() });
+    }
+    fs::read(path).map(Zeroizing::new).map_err(failed)
+}
+
+/// Fails when others may use a secret file more than `openness` allows, or when it is not there.
+pub fn check_openness(path: &Path, openness: Openness) -> Result<(), FileError> {
+    let metadata = fs::metadata(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    let forbidden = match openness {
+        Openness::OwnerOnly => 0o077,
+        Openness::GroupMayRead => 0o037,
+    };
+    match mode & forbidden {
+        0 => Ok(()),
+        _ => Err(FileError::OpenToOthers { path: path.to_owned(), mode }),
+    }
+}
+
+/// A certificate chain with its private key, checked against each other.
+#[derive(Clone)]
+pub struct Loaded {
+    /// The leaf in words.
+    pub leaf: Certificate,
+    key: Arc<CertifiedKey>,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("leaf", &self.leaf).finish_non_exhaustive()
+    }
+}
+
+/// Why the server cannot show a certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// One of its files.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The certificate and the key are not of one pair.
+    #[error(
+        "the key in {} does not belong to the certificate in {}; hint: both come from the same kms init or request",
+        key.display(), certificate.display()
+    )]
+    Mismatch {
+        /// The certificate file.
+        certificate: PathBuf,
+        /// The key file.
+        key: PathBuf,
+    },
+    /// The certificate's dates.
+    #[error("{}: {error}; hint: renew it, every node behind one address must show the same", path.display())]
+    Dates {
+        /// The certificate file.
+        path: PathBuf,
+        /// On which side it is out.
+        error: crate::certificate::Error,
+    },
+}
+
+impl Loaded {
+    /// Reads and checks the chain (leaf first) and its key, both PEM. Every mistake is reported, not only the first.
+    pub fn read(certificate: &Path, key: &Path, now: UnixSeconds) -> Result<Self, Vec<IdentityError>> {
+        let mut mistakes = Vec::new();
+        let chain = read_chain(certificate).map_err(|error| mistakes.push(error.into())).ok();
+        let private = read_key(key).map_err(|error| mistakes.push(error.into())).ok();
+        if let Err(error @ FileError::OpenToOthers { .. }) = check_openness(key, Openness::GroupMayRead) {
+            mistakes.push(error.into());
+        }
+        let leaf = chain.as_ref().map(|(_, leaf)| leaf);
+        if let Some(Err(error)) = leaf.map(|leaf| leaf.check_dates(now)) {
+            mistakes.push(IdentityError::Dates { path: certificate.to_owned(), error });
+        }
+        let (Some((chain, leaf)), Some(private)) = (chain, private) else { return Err(mistakes) };
+        if !is_pair(&chain, &private) {
+            let (certificate, key) = (certificate.to_owned(), key.to_owned());
+            mistakes.push(IdentityError::Mismatch { certificate, key });
+        }
+        match aws_lc_rs::sign::any_supported_type(&private) {
+            Ok(signing) if mistakes.is_empty() => {
+                Ok(Self { leaf, key: Arc::new(CertifiedKey::new(chain, signing)) })
+            }
+            Ok(_) => Err(mistakes),
+            Err(error) => {
+                let (path, wanted) = (key.to_owned(), "RSA or elliptic-curve key that TLS can use");
+                mistakes.push(FileError::Content { path, wanted, why: error.to_string() }.into());
+                Err(mistakes)
+            }
+        }
+    }
+}
+
+fn read_chain(path: &Path) -> Result<(Vec<CertificateDer<'static>>, Certificate), FileError> {
+    let content = |why: String| FileError::Content { path: path.to_owned(), wanted: "PEM certificate", why };
+    let pem = read_file(path)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| content(error.to_string()))?;
+    let leaf = chain.first().ok_or_else(|| content("no BEGIN CERTIFICATE line".to_owned()))?;
+    let leaf = Certificate::from_der(leaf).map_err(|error| content(error.to_string()))?;
+    Ok((chain, leaf))
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
+    let pem = read_file(path)?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| FileError::Content {
+        path: path.to_owned(),
+        wanted: "unencrypted PEM private key",
+        why: error.to_string(),
+    })
+}
+
+fn is_pair(chain: &[CertificateDer<'_>], private: &PrivateKeyDer<'_>) -> bool {
+    let Some(Ok(leaf)) = chain.first().map(|leaf| X509::from_der(leaf)) else { return false };
+    match (leaf.public_key(), PKey::private_key_from_der(private.secret_der())) {
+        (Ok(public), Ok(private)) => public.public_eq(&private),
+        _ => false,
+    }
+}
+
+/// The certificate in force, and the files it is read from again.
+#[derive(Debug)]
+pub struct Identity {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: ArcSwap<Loaded>,
+}
+
+impl Identity {
+    /// Takes what was read from `certificate` and `key`.
+    pub fn new(certificate: PathBuf, key: PathBuf, loaded: Loaded) -> Self {
+        Self { certificate, key, current: ArcSwap::from_pointee(loaded) }
+    }
+
+    /// The leaf in force.
+    pub fn leaf(&self) -> Certificate {
+        self.current.load().leaf.clone()
+    }
+
+    /// Reads the files again and says what changed. On any mistake the certificate in force stays.
+    pub fn reload(&self, now: UnixSeconds) -> Result<String, Vec<IdentityError>> {
+        let loaded = Loaded::read(&self.certificate, &self.key, now)?;
+        let before = self.leaf();
+        let after = loaded.leaf.clone();
+        if before.sha256 == after.sha256 {
+            return Ok(format!("the server certificate is unchanged, valid to {}", utc(after.not_after)));
+        }
+        self.current.store(Arc::new(loaded));
+        Ok(format!(
+            "the server certificate changed from SHA-1 {} (valid to {}) to SHA-1 {} (valid to {}, subject \"{}\"); \
+             clients that pinned the old one must trust the new one",
+            hex::encode(before.sha1),
+            utc(before.not_after),
+            hex::encode(after.sha1),
+            utc(after.not_after),
+            after.subject
+        ))
+    }
+}
+
+impl ResolvesServerCert for Identity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.load().key))
+    }
+}

@@ -1,0 +1,196 @@
+//! The operator's socket: HTTP/1.1 with JSON over `<data>/admin.sock`, for the `kms` command.
+//!
+//! The wall is the file's mode (0600 in a 0700 directory); the kernel's word on who connects is the second. Errors
+//! are `{"error": "...", "hint": "..."}`. It never gives key material.
+
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::{fs, io};
+
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Path as UrlPath, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::Listener;
+use axum::{Json, Router};
+use serde::de::DeserializeOwned;
+use tokio::net::unix::SocketAddr;
+use tokio::net::{UnixListener, UnixStream};
+use tracing::warn;
+
+pub use self::model::*;
+use crate::doorman::Bounded;
+
+mod model;
+
+/// Operator connections at once; further ones wait to be accepted.
+pub const OPERATOR_CONNECTIONS_MAX: usize = 32;
+
+/// Bytes of a request's body; a certificate chain in PEM is the largest. More is answered with 413.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Who carries out what the operator asks. A change is on disk and in force when its future is done.
+pub trait Operator: Send + Sync + 'static {
+    /// How the node is.
+    fn status(&self) -> impl Future<Output = Result<Status, Denied>> + Send;
+    /// All clients, by name.
+    fn clients(&self) -> impl Future<Output = Result<Vec<ClientView>, Denied>> + Send;
+    /// Registers a client. [`Denied::Conflict`] when its name or certificate is taken.
+    fn add_client(&self, new: NewClient) -> impl Future<Output = Result<ClientView, Denied>> + Send;
+    /// Forgets a client; its tenant's objects stay.
+    fn remove_client(&self, name: &str) -> impl Future<Output = Result<(), Denied>> + Send;
+    /// A page of keys.
+    fn keys(&self, query: KeyQuery) -> impl Future<Output = Result<KeyPage, Denied>> + Send;
+    /// One key with all its attributes.
+    fn key(&self, id: &str) -> impl Future<Output = Result<KeyView, Denied>> + Send;
+    /// Makes an active AES-256 key.
+    fn create_key(&self, new: NewKey) -> impl Future<Output = Result<CreatedKey, Denied>> + Send;
+}
+
+/// Opens the socket with mode 0600. A file that an ended server left is replaced.
+///
+/// Fails when another server listens there, or the path is taken by something else.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            let why = format!("{} is there and no socket", path.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
+        Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
+            let why = format!("another server listens on {}", path.display());
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+        }
+        Ok(_) => fs::remove_file(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves until the future is dropped.
+pub async fn serve<O: Operator>(listener: UnixListener, operator: Arc<O>) -> io::Result<()> {
+    axum::serve(Bounded::new(OwnerOnly(listener), OPERATOR_CONNECTIONS_MAX), router(operator)).await
+}
+
+/// Lets in root and the user that the server runs as, by the kernel's word.
+struct OwnerOnly(UnixListener);
+
+impl Listener for OwnerOnly {
+    type Io = UnixStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+        loop {
+            let (stream, address) = Listener::accept(&mut self.0).await;
+            match stream.peer_cred() {
+                Ok(credentials) if is_owner(credentials.uid()) => return (stream, address),
+                Ok(credentials) => {
+                    warn!(uid = credentials.uid(), "operator connection refused: not our user, not root")
+                }
+                Err(error) => {
+                    warn!("operator connection refused: the kernel does not say whose it is: {error}")
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+fn is_owner(uid: u32) -> bool {
+    uid == 0 || uid == nix::unistd::geteuid().as_raw()
+}
+
+fn router<O: Operator>(operator: Arc<O>) -> Router {
+    Router::new()
+        .route("/v1/status", get(status::<O>))
+        .route("/v1/clients", get(clients::<O>).post(add_client::<O>))
+        .route("/v1/clients/{name}", get(client::<O>).delete(remove_client::<O>))
+        .route("/v1/keys", get(keys::<O>).post(create_key::<O>))
+        .route("/v1/keys/{id}", get(key::<O>))
+        .fallback(|| async {
+            Denied::NotFound("no such path; hint: GET /v1/status".to_owned()).into_response()
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(operator)
+}
+
+type Answer<T> = Result<T, Denied>;
+
+async fn status<O: Operator>(State(operator): State<Arc<O>>) -> Answer<Json<Status>> {
+    operator.status().await.map(Json)
+}
+
+async fn clients<O: Operator>(State(operator): State<Arc<O>>) -> Answer<Json<Vec<ClientView>>> {
+    operator.clients().await.map(Json)
+}
+
+async fn client<O: Operator>(
+    State(operator): State<Arc<O>>,
+    UrlPath(name): UrlPath<String>,
+) -> Answer<Json<ClientView>> {
+    let found = operator.clients().await?.into_iter().find(|client| client.name == name);
+    found.map(Json).ok_or_else(|| Denied::NotFound(format!("no client \"{name}\"; hint: kms client list")))
+}
+
+async fn add_client<O: Operator>(State(operator): State<Arc<O>>, body: Bytes) -> Answer<Response> {
+    let new: NewClient = parse(&body)?;
+    check_name("name", &new.name)?;
+    check_name("tenant", &new.tenant)?;
+    let client = operator.add_client(new).await?;
+    Ok((StatusCode::CREATED, Json(client)).into_response())
+}
+
+async fn remove_client<O: Operator>(
+    State(operator): State<Arc<O>>,
+    UrlPath(name): UrlPath<String>,
+) -> Answer<StatusCode> {
+    operator.remove_client(&name).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+async fn keys<O: Operator>(
+    State(operator): State<Arc<O>>,
+    query: Result<Query<KeyQuery>, QueryRejection>,
+) -> Answer<Json<KeyPage>> {
+    let Query(mut query) = query.map_err(|error| Denied::Invalid(error.body_text()))?;
+    query.limit = Some(query.limit.unwrap_or(KEYS_PER_PAGE).clamp(1, KEYS_PER_PAGE_MAX));
+    operator.keys(query).await.map(Json)
+}
+
+async fn key<O: Operator>(
+    State(operator): State<Arc<O>>,
+    UrlPath(id): UrlPath<String>,
+) -> Answer<Json<KeyView>> {
+    operator.key(&id).await.map(Json)
+}
+
+async fn create_key<O: Operator>(State(operator): State<Arc<O>>, body: Bytes) -> Answer<Response> {
+    let new: NewKey = parse(&body)?;
+    check_name("tenant", &new.tenant)?;
+    let created = operator.create_key(new).await?;
+    Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
+    serde_json::from_slice(body).map_err(|error| Denied::Invalid(format!("the request's JSON: {error}")))
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        (status, Json(self.body())).into_response()
+    }
+}

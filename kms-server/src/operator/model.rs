@@ -1,0 +1,314 @@
+//! What travels over the operator's socket. Times are RFC 3339 in UTC, fingerprints lower-case hex without colons.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::certificate::{Certificate, UnixSeconds, utc};
+use crate::trust::{Client, Rights, Way};
+
+/// Keys on a page when the request does not say.
+pub const KEYS_PER_PAGE: usize = 100;
+
+/// Keys on a page at most; more are not refused, but cut to this.
+pub const KEYS_PER_PAGE_MAX: usize = 1000;
+
+/// Characters of a client's or tenant's name.
+pub const NAME_CHARACTERS_MAX: usize = 64;
+
+/// Why the operator's request was not carried out. The text after "; hint: " is sent as the hint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// 400: the request is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// 404: what it names is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// 409: what it wants is taken.
+    #[error("{0}")]
+    Conflict(String),
+    /// 503: not now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// 500: our fault.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The body of an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: String,
+    /// What to do about it, where something can be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Denied {
+    pub(super) fn body(&self) -> ErrorBody {
+        let text = self.to_string();
+        match text.split_once("; hint: ") {
+            Some((error, hint)) => ErrorBody { error: error.to_owned(), hint: Some(hint.to_owned()) },
+            None => ErrorBody { error: text, hint: None },
+        }
+    }
+}
+
+/// Fails when a name is empty, longer than [`NAME_CHARACTERS_MAX`], or not of letters, digits, ".", "_" and "-": it
+/// stands in paths, logs and audit lines.
+pub fn check_name(what: &str, name: &str) -> Result<(), Denied> {
+    let fits = (1..=NAME_CHARACTERS_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && !name.starts_with(['.', '-']);
+    fits.then_some(()).ok_or_else(|| {
+        Denied::Invalid(format!(
+            "{what} {name:?} is no name; hint: 1 to {NAME_CHARACTERS_MAX} letters, digits, \".\", \"_\" or \"-\", \
+             first a letter, digit or \"_\""
+        ))
+    })
+}
+
+/// GET /v1/status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The node's name.
+    pub node: String,
+    /// The server's version.
+    pub version: String,
+    /// When it started.
+    pub started: String,
+    /// Managed Objects it holds, destroyed ones included.
+    pub objects: u64,
+    /// Registered clients.
+    pub clients: u64,
+    /// Where its log stands.
+    pub log: LogStatus,
+    /// The certificate it shows.
+    pub tls: TlsStatus,
+    /// The address of its KMIP port.
+    pub kmip: String,
+    /// The address of its admin port.
+    pub admin: String,
+}
+
+/// Where the log stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// The last entry that is applied.
+    pub applied: u64,
+    /// The first entry that is still in the log.
+    pub first: u64,
+    /// The last entry that the newest snapshot holds; 0 without one.
+    pub snapshot: u64,
+}
+
+/// The server certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsStatus {
+    /// Subject.
+    pub subject: String,
+    /// Last second at which it is valid.
+    pub not_after: String,
+    /// SHA-1: what vCenter shows.
+    pub sha1: String,
+    /// SHA-256.
+    pub sha256: String,
+}
+
+impl From<&Certificate> for TlsStatus {
+    fn from(leaf: &Certificate) -> Self {
+        Self {
+            subject: leaf.subject.clone(),
+            not_after: utc(leaf.not_after),
+            sha1: hex::encode(leaf.sha1),
+            sha256: hex::encode(leaf.sha256),
+        }
+    }
+}
+
+/// One right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Right {
+    /// To read objects and find them.
+    Read,
+    /// To make and register them.
+    Create,
+    /// To change their attributes and state.
+    Change,
+    /// To destroy them.
+    Destroy,
+}
+
+impl Rights {
+    /// The rights as a list, in the order of [`Right`].
+    pub fn list(self) -> Vec<Right> {
+        let all = [
+            (self.read, Right::Read),
+            (self.create, Right::Create),
+            (self.change, Right::Change),
+            (self.destroy, Right::Destroy),
+        ];
+        all.into_iter().filter(|(has, _)| *has).map(|(_, right)| right).collect()
+    }
+
+    /// Exactly the rights of a list.
+    pub fn only(list: &[Right]) -> Self {
+        let has = |right| list.contains(&right);
+        Self {
+            read: has(Right::Read),
+            create: has(Right::Create),
+            change: has(Right::Change),
+            destroy: has(Right::Destroy),
+        }
+    }
+}
+
+/// A client as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientView {
+    /// Its name.
+    pub name: String,
+    /// Its tenant.
+    pub tenant: String,
+    /// What it may do.
+    pub rights: Vec<Right>,
+    /// How it is known.
+    pub trust: TrustView,
+    /// When it was registered.
+    pub created: String,
+}
+
+/// How a client is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustView {
+    /// The way.
+    pub kind: Way,
+    /// Subject of its certificate, or of its CA's.
+    pub subject: String,
+    /// Issuer of that certificate.
+    pub issuer: String,
+    /// SHA-1.
+    pub sha1: String,
+    /// SHA-256.
+    pub sha256: String,
+    /// First second at which it is valid.
+    pub not_before: String,
+    /// Last second at which it is valid.
+    pub not_after: String,
+}
+
+impl ClientView {
+    /// Shows a client that is known by `certificate` since `created`.
+    pub fn new(client: &Client, way: Way, certificate: &Certificate, created: UnixSeconds) -> Self {
+        Self {
+            name: client.name.clone(),
+            tenant: client.tenant.clone(),
+            rights: client.rights.list(),
+            trust: TrustView {
+                kind: way,
+                subject: certificate.subject.clone(),
+                issuer: certificate.issuer.clone(),
+                sha1: hex::encode(certificate.sha1),
+                sha256: hex::encode(certificate.sha256),
+                not_before: utc(certificate.not_before),
+                not_after: utc(certificate.not_after),
+            },
+            created: utc(created),
+        }
+    }
+}
+
+/// POST /v1/clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewClient {
+    /// Its name, unique.
+    pub name: String,
+    /// Its tenant, which need not exist.
+    pub tenant: String,
+    /// What it may do; read, create and change without this.
+    #[serde(default)]
+    pub rights: Option<Vec<Right>>,
+    /// How it shall be known.
+    pub trust: NewTrust,
+}
+
+/// How a new client shall be known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTrust {
+    /// The way.
+    pub kind: Way,
+    /// Its certificate, or its CA's, as PEM; the first certificate counts.
+    pub pem: String,
+}
+
+/// The query of GET /v1/keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyQuery {
+    /// Only this tenant's.
+    pub tenant: Option<String>,
+    /// Only those in this state.
+    pub state: Option<String>,
+    /// Keys on the page; always set, and within [`KEYS_PER_PAGE_MAX`], when an [`super::Operator`] sees it.
+    pub limit: Option<usize>,
+    /// The last identifier of the page before.
+    pub after: Option<String>,
+}
+
+/// A page of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyPage {
+    /// The keys, by identifier.
+    pub keys: Vec<KeyView>,
+    /// What to send as `after` for the next page; none on the last.
+    pub next: Option<String>,
+}
+
+/// A key as it is shown: all but its material.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyView {
+    /// Unique Identifier.
+    pub id: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// Object Type.
+    #[serde(rename = "type")]
+    pub object_type: String,
+    /// Cryptographic Algorithm.
+    pub algorithm: Option<String>,
+    /// Cryptographic Length, in bits.
+    pub length: Option<u32>,
+    /// State.
+    pub state: String,
+    /// When it was made.
+    pub created: String,
+    /// When it was last read, as far as this node knows.
+    pub last_read: Option<String>,
+    /// Name.
+    pub name: Option<String>,
+    /// Attributes as text: the custom ones on a page, all for one key.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// POST /v1/keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// Whose it shall be.
+    pub tenant: String,
+    /// Its Name.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// What POST /v1/keys answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedKey {
+    /// Unique Identifier.
+    pub id: String,
+}

@@ -1,0 +1,167 @@
+//! The server's life: open all ports, serve, reload on SIGHUP, drain on SIGTERM or SIGINT.
+
+use std::fs::DirBuilder;
+use std::future::pending;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use rustls::pki_types::UnixTime;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::admin::{self, Admin, Health};
+use crate::audit::Audit;
+use crate::config::Config;
+use crate::identity::Identity;
+use crate::listener::{self, Kmip};
+use crate::metrics::Metrics;
+use crate::operator::{self, Operator};
+use crate::session::Service;
+use crate::tls;
+use crate::trust::LiveTrust;
+
+/// The name of the operator's socket in the data directory.
+pub const OPERATOR_SOCKET: &str = "admin.sock";
+
+/// What the shell and the node share; made before the node is opened.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The checked configuration.
+    pub config: Arc<Config>,
+    /// The trust in force; the node replaces it when a client is added or removed.
+    pub trust: Arc<LiveTrust>,
+    /// The server certificate in force.
+    pub identity: Arc<Identity>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The audit.
+    pub audit: Arc<Audit>,
+}
+
+impl Shared {
+    /// From a checked configuration. Makes the data directory, and opens the audit file.
+    pub fn new(config: Config) -> anyhow::Result<Self> {
+        make_data_dir(&config.data_dir)?;
+        let audit = match &config.audit_file {
+            Some(path) => Audit::to_file(path)?,
+            None => Audit::to_log(),
+        };
+        let kmip = &config.kmip;
+        let identity = Identity::new(kmip.certificate.clone(), kmip.key.clone(), kmip.loaded.clone());
+        Ok(Self {
+            trust: Arc::default(),
+            identity: Arc::new(identity),
+            metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), &config.node)),
+            audit: Arc::new(audit),
+            config: Arc::new(config),
+        })
+    }
+}
+
+fn make_data_dir(path: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("cannot make the data directory {}", path.display()))
+}
+
+/// Serves `node` until SIGTERM or SIGINT, then drains.
+///
+/// Fails when a port or the operator's socket cannot be opened; nothing is served then.
+pub async fn run<N>(shared: Shared, node: Arc<N>) -> anyhow::Result<()>
+where
+    N: Service + Operator + Health,
+{
+    let config = Arc::clone(&shared.config);
+    // Signals before ports: one that arrives while ports open must not end the process by default.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let hang_up = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+
+    let (drain, draining) = watch::channel(false);
+    let kmip = Arc::new(Kmip {
+        service: Arc::clone(&node),
+        tls: Arc::new(tls::server_config(shared.identity.clone(), shared.trust.clone())?),
+        trust: Arc::clone(&shared.trust),
+        metrics: Arc::clone(&shared.metrics),
+        connections_max: config.limits.connections_max,
+        handshake_timeout: config.limits.handshake_timeout,
+        drain_timeout: config.limits.drain_timeout,
+        bounds: config.limits.connection.clone(),
+    });
+    let admin = Arc::new(Admin {
+        health: Arc::clone(&node),
+        metrics: Arc::clone(&shared.metrics),
+        identity: Arc::clone(&shared.identity),
+        draining: draining.clone(),
+    });
+    let socket = config.data_dir.join(OPERATOR_SOCKET);
+    let operator_port = operator::bind(&socket)
+        .with_context(|| format!("cannot open the operator's socket {}", socket.display()))?;
+    let admin_port = admin::bind(config.admin_listen)
+        .await
+        .with_context(|| format!("cannot open the admin port {} ([admin] listen)", config.admin_listen))?;
+    let kmip_port = listener::bind(config.kmip.listen)
+        .with_context(|| format!("cannot open the KMIP port {} ([kmip] listen)", config.kmip.listen))?;
+    let (kmip_at, admin_at) = (kmip_port.local_addr()?, admin_port.local_addr()?);
+
+    let admin_task = tokio::spawn(admin::serve(admin_port, admin));
+    let operator_task = tokio::spawn(operator::serve(operator_port, node));
+    let kmip_task = tokio::spawn(listener::serve(kmip_port, kmip, draining));
+    let reload_task = tokio::spawn(reload_on(hang_up, shared.clone()));
+    let leaf = shared.identity.leaf();
+    info!(kmip = %kmip_at, admin = %admin_at, node = %config.node, certificate = %leaf, "serving");
+    notify(&[NotifyState::Ready]);
+
+    let ended = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    notify(&[NotifyState::Stopping]);
+    info!("{ended}: no new connections; requests in hand are finished within drain_timeout_ms");
+    drain.send_replace(true);
+    match kmip_task.await {
+        Ok(0) => info!("drained"),
+        Ok(cut) => warn!("{cut} connections were cut: they had not finished within drain_timeout_ms"),
+        Err(error) => error!("the KMIP listener ended badly: {error}"),
+    }
+    for task in [admin_task, operator_task] {
+        task.abort();
+    }
+    reload_task.abort();
+    // The socket's file goes with its server; a file left behind is replaced at the next start anyway.
+    let _ = std::fs::remove_file(&socket);
+    Ok(())
+}
+
+async fn reload_on(mut hang_up: Signal, shared: Shared) {
+    loop {
+        if hang_up.recv().await.is_none() {
+            return pending().await;
+        }
+        reload(&shared);
+    }
+}
+
+/// Reads the server certificate again and follows a rotated audit file; says what changed, or why not.
+fn reload(shared: &Shared) {
+    match shared.identity.reload(tls::seconds(UnixTime::now())) {
+        Ok(what) => info!("SIGHUP: {what}"),
+        Err(mistakes) => {
+            for mistake in mistakes {
+                error!("SIGHUP: the server certificate in force stays: {mistake}");
+            }
+        }
+    }
+    if let Err(mistake) = shared.audit.reopen() {
+        error!("SIGHUP: {mistake}");
+    }
+}
+
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!("cannot tell systemd: {error}");
+    }
+}

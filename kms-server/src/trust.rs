@@ -1,0 +1,392 @@
+//! Whom the server knows: the trust of the registered clients, and who a certificate makes its sender.
+//!
+//! A pinned leaf is trusted by its fingerprint: no EKU, SAN or chain is demanded, a self-signed CA:TRUE leaf and
+//! an X.509 v1 leaf are as good; its dates count. Issued and signed leaves are pinned in the same way. Leaves under
+//! a registered CA are trusted by their chain; their EKU is not asked either, because machine certificates of
+//! enterprise CAs often carry serverAuth alone.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use openssl::sha::sha256;
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
+use openssl::x509::verify::X509VerifyFlags;
+use openssl::x509::{X509, X509StoreContext};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::certificate::{self, Certificate, UnixSeconds};
+
+/// Certificates that a client may present, its own included; more are refused before they are looked at.
+pub const PRESENTED_CERTIFICATES_MAX: usize = 8;
+
+/// Leaves under CAs whose verified chains are remembered; when full, all are forgotten and verified anew.
+pub const VERIFIED_LEAVES_MAX: usize = 4096;
+
+/// A registered client: who may do what, whatever certificate it came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its name among the clients; unique.
+    pub name: String,
+    /// The tenant whose objects it sees.
+    pub tenant: String,
+    /// What it may do with them.
+    pub rights: Rights,
+}
+
+/// What a client may do with its tenant's objects. Default: all but destroy, because a lost key is a lost VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// Get, Get Attributes, Get Attribute List, Locate, Check.
+    pub read: bool,
+    /// Create, Register, Re-key.
+    pub create: bool,
+    /// Add, Modify and Delete Attribute, Activate, Revoke.
+    pub change: bool,
+    /// Destroy.
+    pub destroy: bool,
+}
+
+impl Default for Rights {
+    fn default() -> Self {
+        Self { read: true, create: true, change: true, destroy: false }
+    }
+}
+
+/// By which of the four ways a client became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// A leaf that the client brought; trusted by fingerprint.
+    Pinned,
+    /// A CA; every leaf under it is this client.
+    Ca,
+    /// A leaf with a private key that our CA made; trusted by fingerprint.
+    Issued,
+    /// A leaf that our CA signed for the client's request; trusted by fingerprint.
+    Csr,
+}
+
+/// One registration: a client and the certificate it is known by.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The client.
+    pub client: Arc<Client>,
+    /// The way of its trust.
+    pub way: Way,
+    /// Its certificate, or its CA's, as DER.
+    pub certificate: CertificateDer<'static>,
+}
+
+impl Registration {
+    /// Takes the first certificate of `pem`. Gives it in words too, for listings.
+    ///
+    /// Fails when there is none, or when it cannot be read.
+    pub fn from_pem(client: Client, way: Way, pem: &str) -> Result<(Self, Certificate), certificate::Error> {
+        let der = CertificateDer::from_pem_slice(pem.as_bytes())
+            .map_err(|_| certificate::Error::NotACertificate)?;
+        let words = Certificate::from_der(&der)?;
+        Ok((Self { client: Arc::new(client), way, certificate: der }, words))
+    }
+}
+
+/// The trust of all registered clients at one moment. Immutable while connections read it.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    leaves: HashMap<[u8; 32], Leaf>,
+    authorities: Vec<Arc<Authority>>,
+    verified: Arc<Mutex<HashMap<[u8; 32], Leaf>>>,
+}
+
+/// A leaf that is known by its fingerprint.
+#[derive(Clone, Debug)]
+struct Leaf {
+    client: Arc<Client>,
+    not_before: UnixSeconds,
+    not_after: UnixSeconds,
+}
+
+struct Authority {
+    client: Arc<Client>,
+    sha256: [u8; 32],
+    certificate: X509,
+    store: X509Store,
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority")
+            .field("client", &self.client.name)
+            .field("subject", &certificate::name(self.certificate.subject_name()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a registration is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrationError {
+    /// The bytes are no certificate.
+    #[error(transparent)]
+    Certificate(#[from] certificate::Error),
+    /// The same certificate already stands for a client: the two could not be told apart.
+    #[error(
+        "certificate {sha256} is already registered for client \"{client}\"; hint: one client may have many \
+         addresses, remove \"{client}\" first or use another certificate"
+    )]
+    AlreadyRegistered {
+        /// The client that has it.
+        client: String,
+        /// The certificate's SHA-256, hex.
+        sha256: String,
+    },
+    /// A leaf was given where a CA is needed.
+    #[error(
+        "\"{0}\" is no CA certificate (basicConstraints CA:TRUE); hint: give the CA's own certificate, or pin this \
+         one with --cert"
+    )]
+    NotACa(String),
+    /// OpenSSL could not make a store of it.
+    #[error("OpenSSL cannot use the CA certificate: {0}")]
+    OpenSsl(String),
+}
+
+/// Why a certificate was refused in a handshake, in words for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} ({})", certificate.as_ref().map_or("no readable certificate".to_owned(), ToString::to_string))]
+pub struct Refused {
+    /// What is wrong with it.
+    pub reason: RefusedReason,
+    /// The certificate, where it could be read.
+    pub certificate: Option<Certificate>,
+}
+
+/// What is wrong with a presented certificate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedReason {
+    /// Its dates, or its bytes.
+    #[error(transparent)]
+    Certificate(#[from] certificate::Error),
+    /// Nobody is registered with it.
+    #[error(
+        "no registered client has this certificate, and it is under no registered CA; hint: kms client add NAME \
+         --cert FILE"
+    )]
+    Unknown,
+    /// A registered CA's name is in it, but the chain does not hold.
+    #[error("its chain to the CA of client \"{client}\" does not hold: {why}")]
+    Chain {
+        /// The client whose CA it names.
+        client: String,
+        /// OpenSSL's word for it.
+        why: String,
+    },
+    /// More certificates than [`PRESENTED_CERTIFICATES_MAX`].
+    #[error("{0} certificates were presented, {max} is the most", max = PRESENTED_CERTIFICATES_MAX)]
+    TooMany(usize),
+}
+
+impl Trust {
+    /// Adds a registration.
+    ///
+    /// Fails when the certificate cannot be read, already stands for a client, or is no CA where one is needed.
+    pub fn add(&mut self, registration: &Registration) -> Result<(), RegistrationError> {
+        let x509 =
+            X509::from_der(&registration.certificate).map_err(|_| certificate::Error::NotACertificate)?;
+        let certificate = Certificate::from_x509(&x509)?;
+        let taken = match registration.way {
+            Way::Ca => self.authorities.iter().find(|a| a.sha256 == certificate.sha256).map(|a| &a.client),
+            Way::Pinned | Way::Issued | Way::Csr => {
+                self.leaves.get(&certificate.sha256).map(|leaf| &leaf.client)
+            }
+        };
+        if let Some(client) = taken {
+            return Err(RegistrationError::AlreadyRegistered {
+                client: client.name.clone(),
+                sha256: hex::encode(certificate.sha256),
+            });
+        }
+        match registration.way {
+            Way::Ca => {
+                let authority = Authority::new(Arc::clone(&registration.client), x509, &certificate)?;
+                self.authorities.push(Arc::new(authority));
+            }
+            Way::Pinned | Way::Issued | Way::Csr => {
+                let leaf = Leaf {
+                    client: Arc::clone(&registration.client),
+                    not_before: certificate.not_before,
+                    not_after: certificate.not_after,
+                };
+                self.leaves.insert(certificate.sha256, leaf);
+            }
+        }
+        // What was verified under the old set may belong to somebody else now.
+        self.verified = Arc::default();
+        Ok(())
+    }
+
+    /// Forgets every certificate of the client with this name. Says whether there was one.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let before = self.leaves.len() + self.authorities.len();
+        self.leaves.retain(|_, leaf| leaf.client.name != name);
+        self.authorities.retain(|authority| authority.client.name != name);
+        self.verified = Arc::default();
+        before != self.leaves.len() + self.authorities.len()
+    }
+
+    /// Who presents `chain`, the leaf first. A pinned leaf goes before a CA, a near CA before a far one.
+    ///
+    /// Does not prove that the sender holds the private key: the handshake's signature does.
+    pub fn who(&self, chain: &[CertificateDer<'_>], now: UnixSeconds) -> Result<Arc<Client>, Refused> {
+        let refused = |reason| Refused {
+            reason,
+            certificate: chain.first().and_then(|leaf| Certificate::from_der(leaf).ok()),
+        };
+        let Some(leaf) = chain.first() else {
+            return Err(refused(certificate::Error::NotACertificate.into()));
+        };
+        if chain.len() > PRESENTED_CERTIFICATES_MAX {
+            return Err(refused(RefusedReason::TooMany(chain.len())));
+        }
+        let fingerprint = sha256(leaf);
+        if let Some(known) = self.leaves.get(&fingerprint) {
+            return known.check(now).map_err(|error| refused(error.into()));
+        }
+        if self.authorities.is_empty() {
+            return Err(refused(RefusedReason::Unknown));
+        }
+        let remembered =
+            self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(&fingerprint).cloned();
+        if let Some(client) = remembered.and_then(|leaf| leaf.check(now).ok()) {
+            return Ok(client);
+        }
+        let found = self.under_an_authority(chain, now).map_err(refused)?;
+        let client = Arc::clone(&found.client);
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if verified.len() >= VERIFIED_LEAVES_MAX {
+            verified.clear();
+        }
+        verified.insert(fingerprint, found);
+        Ok(client)
+    }
+
+    fn under_an_authority(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: UnixSeconds,
+    ) -> Result<Leaf, RefusedReason> {
+        let mut presented = Vec::with_capacity(chain.len());
+        for der in chain {
+            presented.push(X509::from_der(der).map_err(|_| certificate::Error::NotACertificate)?);
+        }
+        let mut best: Option<(usize, Leaf)> = None;
+        let mut why = RefusedReason::Unknown;
+        for authority in self.authorities.iter().filter(|authority| authority.is_named_by(&presented)) {
+            match authority.verify(&presented, now) {
+                Ok((depth, leaf)) => {
+                    if best.as_ref().is_none_or(|(nearest, _)| depth < *nearest) {
+                        best = Some((depth, leaf));
+                    }
+                }
+                Err(reason) => why = reason,
+            }
+        }
+        best.map(|(_, leaf)| leaf).ok_or(why)
+    }
+}
+
+impl Leaf {
+    fn check(&self, now: UnixSeconds) -> Result<Arc<Client>, certificate::Error> {
+        certificate::check_dates(self.not_before, self.not_after, now)?;
+        Ok(Arc::clone(&self.client))
+    }
+}
+
+impl Authority {
+    fn new(client: Arc<Client>, x509: X509, certificate: &Certificate) -> Result<Self, RegistrationError> {
+        let openssl = |error: openssl::error::ErrorStack| RegistrationError::OpenSsl(error.to_string());
+        if !may_sign_certificates(&x509) {
+            return Err(RegistrationError::NotACa(certificate.subject.clone()));
+        }
+        let mut store = X509StoreBuilder::new().map_err(openssl)?;
+        store.add_cert(x509.clone()).map_err(openssl)?;
+        // A CA below another may be the end of trust; dates are checked below, against the clock we are given.
+        store.set_flags(X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::NO_CHECK_TIME).map_err(openssl)?;
+        let store = store.build();
+        Ok(Self { client, sha256: certificate.sha256, certificate: x509, store })
+    }
+
+    /// Whether it could end the presented chain: it issued one of them, or is one of them.
+    fn is_named_by(&self, presented: &[X509]) -> bool {
+        let Ok(subject) = self.certificate.subject_name().to_der() else { return false };
+        presented.iter().any(|x509| x509.issuer_name().to_der().is_ok_and(|issuer| issuer == subject))
+    }
+
+    /// Verifies the chain from the first certificate to this one, which need not be self-signed.
+    /// Gives its length, and the dates that hold for all of it.
+    fn verify(&self, presented: &[X509], now: UnixSeconds) -> Result<(usize, Leaf), RefusedReason> {
+        let fails = |why: String| RefusedReason::Chain { client: self.client.name.clone(), why };
+        let openssl = |error: openssl::error::ErrorStack| fails(error.to_string());
+        let (leaf, rest) = presented.split_first().ok_or(RefusedReason::Unknown)?;
+        let mut others = Stack::new().map_err(openssl)?;
+        for x509 in rest {
+            others.push(x509.clone()).map_err(openssl)?;
+        }
+        let mut context = X509StoreContext::new().map_err(openssl)?;
+        context
+            .init(&self.store, leaf, &others, |context| {
+                if !context.verify_cert()? {
+                    return Ok(Err(fails(context.error().error_string().to_owned())));
+                }
+                let mut found = Leaf {
+                    client: Arc::clone(&self.client),
+                    not_before: UnixSeconds::MIN,
+                    not_after: UnixSeconds::MAX,
+                };
+                let chain = context.chain();
+                let depth = chain.map_or(0, |chain| chain.len());
+                for x509 in chain.into_iter().flatten() {
+                    let dates = certificate::seconds(x509.not_before())
+                        .and_then(|from| Ok((from, certificate::seconds(x509.not_after())?)));
+                    match dates {
+                        Ok((from, until)) => {
+                            found.not_before = found.not_before.max(from);
+                            found.not_after = found.not_after.min(until);
+                        }
+                        Err(error) => return Ok(Err(error.into())),
+                    }
+                }
+                Ok(found.check(now).map_err(RefusedReason::from).map(|_| (depth, found)))
+            })
+            .map_err(openssl)?
+    }
+}
+
+/// Whether a certificate may stand as a CA: it says CA:TRUE, or is of version 1 and signed by itself.
+fn may_sign_certificates(x509: &X509) -> bool {
+    let text = x509.to_text().unwrap_or_default();
+    let says_ca = String::from_utf8_lossy(&text).lines().any(|line| line.trim().starts_with("CA:TRUE"));
+    let by_itself =
+        x509.version() == 0 && x509.public_key().is_ok_and(|key| x509.verify(&key).unwrap_or(false));
+    says_ca || by_itself
+}
+
+/// The trust that is in force, swapped whole when a client is added or removed.
+#[derive(Debug, Default)]
+pub struct LiveTrust {
+    current: ArcSwap<Trust>,
+}
+
+impl LiveTrust {
+    /// Puts `trust` in force: new handshakes and the next request of every open connection are held against it.
+    pub fn replace(&self, trust: Trust) {
+        self.current.store(Arc::new(trust));
+    }
+
+    /// What is in force now.
+    pub fn current(&self) -> Guard<Arc<Trust>> {
+        self.current.load()
+    }
+}
