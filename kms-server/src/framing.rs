@@ -51,7 +51,7 @@ impl Frames {
     }
 
     /// Takes the next message off the buffer, or says why there is none.
-    pub fn next(&mut self) -> Next<'_> {
+    pub fn next_message(&mut self) -> Next<'_> {
         let waiting = &self.buffer[self.start..];
         let Some(header) = waiting.first_chunk::<HEADER_BYTES>() else { return Next::Incomplete };
         let word = u64::from_be_bytes(*header);
@@ -127,10 +127,10 @@ mod tests {
         for cut in 0..sent.len() {
             let mut frames = Frames::new(1024);
             feed(&mut frames, &sent[..cut]).await;
-            assert!(matches!(frames.next(), Next::Incomplete), "cut at {cut}");
+            assert!(matches!(frames.next_message(), Next::Incomplete), "cut at {cut}");
             assert_eq!(frames.is_partial(), cut > 0);
             feed(&mut frames, &sent[cut..]).await;
-            assert!(matches!(frames.next(), Next::Message(got) if got == sent), "cut at {cut}");
+            assert!(matches!(frames.next_message(), Next::Message(got) if got == sent), "cut at {cut}");
             assert!(!frames.is_partial());
         }
     }
@@ -141,16 +141,16 @@ mod tests {
         let sent: Vec<_> = [8, 64, 0, 16].map(message).concat();
         feed(&mut frames, &sent).await;
         for body in [8, 64, 0, 16] {
-            assert!(matches!(frames.next(), Next::Message(got) if got == message(body)));
+            assert!(matches!(frames.next_message(), Next::Message(got) if got == message(body)));
         }
-        assert!(matches!(frames.next(), Next::Incomplete));
+        assert!(matches!(frames.next_message(), Next::Incomplete));
     }
 
     #[tokio::test]
     async fn an_announced_length_allocates_nothing() {
         let mut frames = Frames::new(1 << 30);
         feed(&mut frames, &[0x42, 0x00, 0x78, 0x01, 0x3f, 0xff, 0xff, 0x00]).await;
-        assert!(matches!(frames.next(), Next::Incomplete));
+        assert!(matches!(frames.next_message(), Next::Incomplete));
         assert!(frames.capacity() <= 2 * READ_BYTES, "{} bytes", frames.capacity());
     }
 
@@ -158,10 +158,10 @@ mod tests {
     async fn a_message_over_the_limit_is_known_by_its_header() {
         let mut frames = Frames::new(1024);
         feed(&mut frames, &message(1024)[..HEADER_BYTES]).await;
-        assert!(matches!(frames.next(), Next::Oversized { bytes: 1032, .. }));
+        assert!(matches!(frames.next_message(), Next::Oversized { bytes: 1032, .. }));
         let mut frames = Frames::new(1024);
         feed(&mut frames, &message(1016)).await;
-        assert!(matches!(frames.next(), Next::Message(_)));
+        assert!(matches!(frames.next_message(), Next::Message(_)));
     }
 
     #[tokio::test]
@@ -169,7 +169,7 @@ mod tests {
         for bytes in [&b"GET / HTTP/1.1\r\n"[..], &[0xff; 16], &[0x42, 0, 0x78, 0x01, 0, 0, 0, 3]] {
             let mut frames = Frames::new(1024);
             feed(&mut frames, bytes).await;
-            assert!(matches!(frames.next(), Next::Garbage(_)), "{bytes:?}");
+            assert!(matches!(frames.next_message(), Next::Garbage(_)), "{bytes:?}");
         }
     }
 
@@ -177,7 +177,7 @@ mod tests {
     async fn the_room_of_a_large_message_is_given_back() {
         let mut frames = Frames::new(1 << 20);
         feed(&mut frames, &message(512 * 1024)).await;
-        assert!(matches!(frames.next(), Next::Message(_)));
+        assert!(matches!(frames.next_message(), Next::Message(_)));
         feed(&mut frames, &message(8)).await;
         assert!(frames.capacity() <= KEEP_BYTES_MAX);
     }

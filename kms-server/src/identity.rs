@@ -2,6 +2,7 @@
 //!
 //! vCenter pins what it sees here, so every node behind one address shows the same certificate.
 
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub enum FileError {
         error: io::Error,
     },
     /// It is larger than [`FILE_BYTES_MAX`].
-    #[error("{} has {bytes} bytes, {max} is the most", path.display(), max = FILE_BYTES_MAX)]
+    #[error("{} has {bytes} bytes or more, {max} is the most", path.display(), max = FILE_BYTES_MAX)]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -94,7 +95,14 @@ pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     if metadata.len() > FILE_BYTES_MAX {
         return Err(FileError::TooLarge { path: path.to_owned(), bytes: metadata.len() });
     }
-    fs::read(path).map(Zeroizing::new).map_err(failed)
+    let mut bytes = Zeroizing::new(Vec::new());
+    // A device or pipe says it has no bytes and then gives them without end.
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    match bytes.len() as u64 {
+        0..=FILE_BYTES_MAX => Ok(bytes),
+        bytes => Err(FileError::TooLarge { path: path.to_owned(), bytes }),
+    }
 }
 
 /// Fails when others may use a secret file more than `openness` allows, or when it is not there.

@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, Health};
 use crate::audit::Audit;
+use crate::certificate::utc;
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::listener::{self, Kmip};
@@ -26,6 +27,9 @@ use crate::trust::LiveTrust;
 
 /// The name of the operator's socket in the data directory.
 pub const OPERATOR_SOCKET: &str = "admin.sock";
+
+/// Days before the server certificate's end from which each start and reload warns of it.
+const CERTIFICATE_WARNING_DAYS: i64 = 30;
 
 /// What the shell and the node share; made before the node is opened.
 #[derive(Clone, Debug)]
@@ -113,6 +117,7 @@ where
     let reload_task = tokio::spawn(reload_on(hang_up, shared.clone()));
     let leaf = shared.identity.leaf();
     info!(kmip = %kmip_at, admin = %admin_at, node = %config.node, certificate = %leaf, "serving");
+    warn_of_expiry(&shared.identity);
     notify(&[NotifyState::Ready]);
 
     let ended = tokio::select! {
@@ -148,7 +153,10 @@ async fn reload_on(mut hang_up: Signal, shared: Shared) {
 /// Reads the server certificate again and follows a rotated audit file; says what changed, or why not.
 fn reload(shared: &Shared) {
     match shared.identity.reload(tls::seconds(UnixTime::now())) {
-        Ok(what) => info!("SIGHUP: {what}"),
+        Ok(what) => {
+            info!("SIGHUP: {what}");
+            warn_of_expiry(&shared.identity);
+        }
         Err(mistakes) => {
             for mistake in mistakes {
                 error!("SIGHUP: the server certificate in force stays: {mistake}");
@@ -157,6 +165,17 @@ fn reload(shared: &Shared) {
     }
     if let Err(mistake) = shared.audit.reopen() {
         error!("SIGHUP: {mistake}");
+    }
+}
+
+fn warn_of_expiry(identity: &Identity) {
+    let not_after = identity.leaf().not_after;
+    let days = (not_after - tls::seconds(UnixTime::now())) / 86_400;
+    if days < CERTIFICATE_WARNING_DAYS {
+        warn!(
+            "the server certificate expires in {days} days, at {}; hint: renew it on every node, then send SIGHUP",
+            utc(not_after)
+        );
     }
 }
 

@@ -261,7 +261,7 @@ impl<S: Service> Session<'_, S> {
         answers: &mut Vec<u8>,
     ) -> Round {
         for _ in 0..self.bounds.pipelined_requests_max {
-            let request = match frames.next() {
+            let request = match frames.next_message() {
                 Next::Message(request) => request,
                 Next::Incomplete => return Round::AllAnswered,
                 Next::Oversized { header, bytes } => {

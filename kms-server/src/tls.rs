@@ -1,6 +1,6 @@
 //! TLS as vCenter needs it: a client certificate is asked for but not demanded, and judged by our own trust.
 //!
-//! TLS 1.2 and 1.3, ECDHE with AES-GCM first. No session is resumed and no early data taken: rustls would not look
+//! TLS 1.2 and 1.3, ECDHE with AES-GCM or ChaCha20-Poly1305. No session is resumed and no early data taken: rustls would not look
 //! at the client certificate again. No CA names are hinted, because pinned leaves have none.
 
 use std::sync::Arc;

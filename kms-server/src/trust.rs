@@ -160,7 +160,7 @@ pub struct Refused {
     /// What is wrong with it.
     pub reason: RefusedReason,
     /// The certificate, where it could be read.
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<Box<Certificate>>,
 }
 
 /// What is wrong with a presented certificate.
@@ -242,7 +242,7 @@ impl Trust {
     pub fn who(&self, chain: &[CertificateDer<'_>], now: UnixSeconds) -> Result<Arc<Client>, Refused> {
         let refused = |reason| Refused {
             reason,
-            certificate: chain.first().and_then(|leaf| Certificate::from_der(leaf).ok()),
+            certificate: chain.first().and_then(|leaf| Certificate::from_der(leaf).ok()).map(Box::new),
         };
         let Some(leaf) = chain.first() else {
             return Err(refused(certificate::Error::NotACertificate.into()));

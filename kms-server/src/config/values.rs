@@ -29,8 +29,10 @@ impl Values {
     pub(super) fn parse(text: &str, base: &Path, mistakes: &mut Vec<Mistake>) -> Self {
         let mut values = Self { found: BTreeMap::new(), base: base.to_owned() };
         let (document, errors) = DeTable::parse_recoverable(text);
+        let mut broken = Vec::new();
         for error in &errors {
             let line = error.span().map(|span| line_of(text, span.start));
+            broken.extend(line);
             mistakes.push(Mistake::at(line, format!("no TOML: {}", error.message().trim_end())));
         }
         for (section, content) in document.get_ref() {
@@ -49,6 +51,9 @@ impl Values {
             };
             for (name, value) in table {
                 let line = line_of(text, name.span().start);
+                if broken.contains(&line) {
+                    continue;
+                }
                 let name = name.get_ref().as_ref();
                 match keys.clone().find(|key| key.name == name) {
                     Some(key) => match check(key, value) {
@@ -177,7 +182,12 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 /// A hint with the candidate that a misspelt word is nearest to, when one is near.
 fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    let near = candidates.map(|candidate| (distance(word, candidate), candidate)).min();
+    // A name without its unit or bound is near, however long they are.
+    let apart = |candidate: &str| match candidate.starts_with(word) && word.len() > 2 {
+        true => 1,
+        false => distance(word, candidate),
+    };
+    let near = candidates.map(|candidate| (apart(candidate), candidate)).min();
     match near {
         Some((distance, candidate)) if distance <= 2 + candidate.len() / 6 => {
             format!("; hint: did you mean {candidate}?")

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::configuration::good;
-use crate::support::Make;
+use crate::support::{Make, client, connect};
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_kms-server"))
@@ -35,7 +35,7 @@ fn check_config_says_good_or_lists_every_mistake() {
 }
 
 #[test]
-fn it_tells_systemd_reloads_its_certificate_on_sighup_and_ends_on_sigterm() {
+fn it_logs_why_it_refuses_reloads_its_certificate_on_sighup_and_ends_on_sigterm() {
     let dir = tempfile::tempdir().unwrap();
     let path = good(dir.path());
     let notified = UnixDatagram::bind(dir.path().join("notify")).unwrap();
@@ -54,6 +54,18 @@ fn it_tells_systemd_reloads_its_certificate_on_sighup_and_ends_on_sigterm() {
     let length = notified.recv(&mut word).unwrap();
     assert_eq!(&word[..length], b"READY=1\n");
     assert!(dir.path().join("data/admin.sock").exists());
+    let serving = wait_for("serving");
+    let address = serving.split_once("kmip=").unwrap().1.split_whitespace().next().unwrap().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let unknown = Make { name: "test01", ..Make::default() }.make();
+    let connector = client(&rustls::version::TLS12, Some((&[&unknown], &unknown.key)));
+    assert!(runtime.block_on(connect(&connector, address)).is_err());
+    let refused = wait_for("client certificate refused");
+    for part in
+        ["no registered client", "subject \"CN=test01\"", "issuer \"CN=test01\"", "address=127.0.0.1:"]
+    {
+        assert!(refused.contains(part), "{part} is not in {refused}");
+    }
 
     kill(pid, Signal::SIGHUP).unwrap();
     wait_for("SIGHUP: the server certificate is unchanged");
