@@ -114,6 +114,47 @@ pub fn verify_chain(
     ca_der: &[u8],
     now: i64,
 ) -> Result<(), ChainError> {
+    let chain = chain_to_authority(leaf_der, intermediates, ca_der, now)?;
+    // The last is the authority: what it may sign is the operator's decision, who registered it.
+    let below = chain.len().saturating_sub(1).max(1);
+    chain.iter().take(below).try_for_each(|certificate| check_purpose(certificate))
+}
+
+/// A chain that holds: how long it is, and when all of it is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifiedChain {
+    /// Certificates in it, from the leaf to the authority.
+    pub certificates: usize,
+    /// The latest first second of validity among them, Unix.
+    pub not_before: i64,
+    /// The earliest last second of validity among them, Unix.
+    pub not_after: i64,
+}
+
+/// As [`verify_chain`], but a certificate made for servers alone will do too: an enterprise CA gives vCenter's
+/// machine certificates no extendedKeyUsage or serverAuth alone, as VMware demands, and they come as clients.
+pub fn verify_chain_of_any_purpose(
+    leaf_der: &[u8],
+    intermediates: &[impl AsRef<[u8]>],
+    ca_der: &[u8],
+    now: i64,
+) -> Result<VerifiedChain, ChainError> {
+    let chain = chain_to_authority(leaf_der, intermediates, ca_der, now)?;
+    let mut verified = VerifiedChain { certificates: chain.len(), not_before: i64::MIN, not_after: i64::MAX };
+    for certificate in &chain {
+        verified.not_before = verified.not_before.max(to_unix(certificate.not_before())?);
+        verified.not_after = verified.not_after.min(to_unix(certificate.not_after())?);
+    }
+    Ok(verified)
+}
+
+/// The leaf first, the authority last.
+fn chain_to_authority(
+    leaf_der: &[u8],
+    intermediates: &[impl AsRef<[u8]>],
+    ca_der: &[u8],
+    now: i64,
+) -> Result<Vec<X509>, ChainError> {
     if intermediates.len() > CHAIN_INTERMEDIATES_MAX {
         return Err(ChainError::TooManyIntermediates { count: intermediates.len() });
     }
@@ -122,14 +163,8 @@ pub fn verify_chain(
     let authority_text = name_text(authority.subject_name());
     let between =
         intermediates.iter().map(|der| certificate_from_der(der.as_ref())).collect::<Result<Vec<_>, _>>()?;
-    let verdict =
-        verify(&leaf, between, authority, now).map_err(while_doing("checking a certificate chain"))?;
-    match verdict {
-        Verdict::Chain(chain) => {
-            // The last is the authority: what it may sign is the operator's decision, who registered it.
-            let below = chain.len().saturating_sub(1).max(1);
-            chain.iter().take(below).try_for_each(|certificate| check_purpose(certificate))
-        }
+    match verify(&leaf, between, authority, now).map_err(while_doing("checking a certificate chain"))? {
+        Verdict::Chain(chain) => Ok(chain),
         Verdict::Refused { code, reason, at } => {
             Err(refusal(code, reason, at.as_deref().unwrap_or(&leaf), authority_text, now)?)
         }

@@ -26,7 +26,9 @@ pub mod test_certificates;
 mod time;
 
 pub use authority::Authority;
-pub use chain::{CHAIN_INTERMEDIATES_MAX, ChainError, verify_chain};
+pub use chain::{
+    CHAIN_INTERMEDIATES_MAX, ChainError, VerifiedChain, verify_chain, verify_chain_of_any_purpose,
+};
 pub use der::{SubjectPublicKey, spki};
 pub use error::{Error, Fault};
 pub use file::{Existing, write_certificate, write_private_key};
