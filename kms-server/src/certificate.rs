@@ -1,12 +1,8 @@
-//! What the server says and needs to know of an X.509 certificate: names, dates, fingerprints, public key.
-//!
-//! Version 1 certificates are read too: vCenter's may be, and webpki knows only version 3.
+//! What the server says of an X.509 certificate: names, dates, fingerprints.
 
 use std::fmt;
 
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::sha::{sha1, sha256};
-use openssl::x509::{X509, X509NameRef, X509Ref};
 
 /// Seconds since 1970-01-01 UTC.
 pub type UnixSeconds = i64;
@@ -32,21 +28,16 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Reads a DER encoding. Fails when it is no certificate.
+    /// Reads a DER encoding. Names are cut to [`NAME_CHARACTERS_MAX`]. Fails when it is no certificate.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        let x509 = X509::from_der(der).map_err(|_| Error::NotACertificate)?;
-        Self::from_x509(&x509)
-    }
-
-    pub(crate) fn from_x509(x509: &X509Ref) -> Result<Self, Error> {
-        let der = x509.to_der().map_err(|_| Error::NotACertificate)?;
+        let found = certs::inspect(der).map_err(|_| Error::NotACertificate)?;
         Ok(Self {
-            subject: name(x509.subject_name()),
-            issuer: name(x509.issuer_name()),
-            not_before: seconds(x509.not_before())?,
-            not_after: seconds(x509.not_after())?,
-            sha1: sha1(&der),
-            sha256: sha256(&der),
+            subject: cut(found.subject),
+            issuer: cut(found.issuer),
+            not_before: found.not_before,
+            not_after: found.not_after,
+            sha1: sha1(der),
+            sha256: sha256(der),
         })
     }
 
@@ -76,9 +67,6 @@ pub enum Error {
     /// The bytes are no X.509 certificate.
     #[error("these bytes are no X.509 certificate")]
     NotACertificate,
-    /// A date in it cannot be read.
-    #[error("the certificate's dates cannot be read")]
-    BadDate,
     /// Its time has passed.
     #[error("the certificate expired at {}, it is {} now", utc(*.not_after), utc(*.now))]
     Expired {
@@ -111,90 +99,12 @@ pub(crate) fn check_dates(
     Ok(())
 }
 
-/// The two halves of a SubjectPublicKeyInfo, as a signature algorithm wants them (RFC 5280 section 4.1.2.7).
-pub(crate) struct PublicKey<'a> {
-    /// Contents of the AlgorithmIdentifier, without the outer SEQUENCE.
-    pub(crate) algorithm: &'a [u8],
-    /// Contents of the subjectPublicKey BIT STRING.
-    pub(crate) key: &'a [u8],
-}
-
-impl<'a> PublicKey<'a> {
-    /// Finds the public key in the DER encoding of a certificate of any version, without copying.
-    pub(crate) fn of(certificate_der: &'a [u8]) -> Option<Self> {
-        let (certificate, _) = expect(SEQUENCE, certificate_der)?;
-        let (mut fields, _) = expect(SEQUENCE, certificate)?;
-        if fields.first() == Some(&EXPLICIT_VERSION) {
-            fields = element(fields)?.2;
-        }
-        // serialNumber, signature, issuer, validity, subject
-        for _ in 0..5 {
-            fields = element(fields)?.2;
-        }
-        let (info, _) = expect(SEQUENCE, fields)?;
-        let (algorithm, info) = expect(SEQUENCE, info)?;
-        let (bits, _) = expect(BIT_STRING, info)?;
-        match bits.split_first()? {
-            (0, key) => Some(Self { algorithm, key }),
-            _ => None,
-        }
+fn cut(mut name: String) -> String {
+    if let Some((end, _)) = name.char_indices().nth(NAME_CHARACTERS_MAX) {
+        name.truncate(end);
+        name.push('…');
     }
-}
-
-const SEQUENCE: u8 = 0x30;
-const BIT_STRING: u8 = 0x03;
-const EXPLICIT_VERSION: u8 = 0xa0;
-
-fn expect(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (got, value, rest) = element(bytes)?;
-    (got == tag).then_some((value, rest))
-}
-
-/// Splits one DER element of definite length off: tag, value, what follows.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, bytes) = bytes.split_first()?;
-    let (&first, bytes) = bytes.split_first()?;
-    let (length, bytes) = match first {
-        0..=0x7f => (usize::from(first), bytes),
-        0x81..=0x84 => {
-            let (digits, bytes) = bytes.split_at_checked(usize::from(first & 0x7f))?;
-            (digits.iter().fold(0, |sum, &digit| sum << 8 | usize::from(digit)), bytes)
-        }
-        _ => return None,
-    };
-    let (value, rest) = bytes.split_at_checked(length)?;
-    Some((tag, value, rest))
-}
-
-/// A distinguished name on one line, without characters that could forge a log line, cut to
-/// [`NAME_CHARACTERS_MAX`].
-pub(crate) fn name(name: &X509NameRef) -> String {
-    let mut text = String::new();
-    for entry in name.entries() {
-        if !text.is_empty() {
-            text.push_str(", ");
-        }
-        text.push_str(entry.object().nid().short_name().unwrap_or("?"));
-        text.push('=');
-        match entry.data().to_string() {
-            Ok(value) => text.extend(value.chars().flat_map(char::escape_debug)),
-            Err(_) => text.push('?'),
-        }
-    }
-    match text.char_indices().nth(NAME_CHARACTERS_MAX) {
-        Some((end, _)) => {
-            text.truncate(end);
-            text.push('…');
-            text
-        }
-        None => text,
-    }
-}
-
-pub(crate) fn seconds(time: &Asn1TimeRef) -> Result<UnixSeconds, Error> {
-    let epoch = Asn1Time::from_unix(0).map_err(|_| Error::BadDate)?;
-    let since = epoch.diff(time).map_err(|_| Error::BadDate)?;
-    Ok(i64::from(since.days) * 86_400 + i64::from(since.secs))
+    name
 }
 
 /// A time as "2026-11-24T05:00:00Z" (RFC 3339).
@@ -228,9 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn garbage_has_no_public_key_and_no_names() {
+    fn garbage_is_no_certificate() {
         for bytes in [&b""[..], b"\x30", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"hello", &[0x30; 64]] {
-            assert!(PublicKey::of(bytes).is_none());
             assert_eq!(Certificate::from_der(bytes), Err(Error::NotACertificate));
         }
     }

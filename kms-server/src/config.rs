@@ -11,7 +11,7 @@ pub mod keys;
 mod values;
 
 use self::values::Values;
-use crate::certificate::{Certificate, UnixSeconds, utc};
+use crate::certificate::{UnixSeconds, utc};
 use crate::identity::{self, FileError, Loaded, Openness};
 use crate::log::Format;
 use crate::session::Bounds;
@@ -339,9 +339,10 @@ fn root_key(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<RootKey> {
 
 fn check_ca(path: &Path) -> Result<(), String> {
     let pem = identity::read_file(path).map_err(|error| error.to_string())?;
-    match openssl::x509::X509::from_pem(&pem).map(|x509| Certificate::from_x509(&x509)) {
-        Ok(Ok(_)) => Ok(()),
-        _ => Err(format!("{} holds no PEM certificate", path.display())),
+    match certs::inspect(&pem) {
+        Ok(found) if found.is_ca => Ok(()),
+        Ok(found) => Err(format!("{} holds \"{}\", which is no CA (CA:TRUE)", path.display(), found.subject)),
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
 

@@ -15,7 +15,7 @@ use rustls::{
     ServerConfig, SignatureScheme,
 };
 
-use crate::certificate::{PublicKey, UnixSeconds};
+use crate::certificate::UnixSeconds;
 use crate::trust::LiveTrust;
 
 /// The server's side of every KMIP handshake: `identity` is what it shows, `trust` whom it knows.
@@ -70,14 +70,14 @@ impl ClientVerifier {
             .iter()
             .find(|(scheme, _)| *scheme == signed.scheme)
             .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
-        let key = PublicKey::of(certificate).ok_or(CertificateError::BadEncoding)?;
+        let key = certs::spki(certificate).map_err(|_| CertificateError::BadEncoding)?;
         let candidates = if one_algorithm { algorithms.get(..1).unwrap_or_default() } else { algorithms };
         let algorithm = candidates
             .iter()
-            .find(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm)
+            .find(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm_identifier_der_content)
             .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
         algorithm
-            .verify_signature(key.key, message, signed.signature())
+            .verify_signature(key.key_bytes, message, signed.signature())
             .map_err(|_| CertificateError::BadSignature)?;
         Ok(HandshakeSignatureValid::assertion())
     }

@@ -2,8 +2,8 @@
 //!
 //! A pinned leaf is trusted by its fingerprint: no EKU, SAN or chain is demanded, a self-signed CA:TRUE leaf and
 //! an X.509 v1 leaf are as good; its dates count. Issued and signed leaves are pinned in the same way. Leaves under
-//! a registered CA are trusted by their chain; their EKU is not asked either, because machine certificates of
-//! enterprise CAs often carry serverAuth alone.
+//! a registered CA are trusted by their chain; their EKU is not asked either, because vCenter's machine certificates
+//! from enterprise CAs carry serverAuth alone, by VMware's own rules.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,10 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use openssl::sha::sha256;
-use openssl::stack::Stack;
-use openssl::x509::store::{X509Store, X509StoreBuilder};
-use openssl::x509::verify::X509VerifyFlags;
-use openssl::x509::{X509, X509StoreContext};
+use openssl::x509::X509;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -112,15 +109,16 @@ struct Leaf {
 struct Authority {
     client: Arc<Client>,
     sha256: [u8; 32],
-    certificate: X509,
-    store: X509Store,
+    certificate: CertificateDer<'static>,
+    /// DER of its name, as it stands as issuer in what it signed.
+    subject: Vec<u8>,
 }
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority")
             .field("client", &self.client.name)
-            .field("subject", &certificate::name(self.certificate.subject_name()))
+            .field("sha256", &hex::encode(self.sha256))
             .finish_non_exhaustive()
     }
 }
@@ -148,9 +146,6 @@ pub enum RegistrationError {
          one with --cert"
     )]
     NotACa(String),
-    /// OpenSSL could not make a store of it.
-    #[error("OpenSSL cannot use the CA certificate: {0}")]
-    OpenSsl(String),
 }
 
 /// Why a certificate was refused in a handshake, in words for the log.
@@ -193,9 +188,7 @@ impl Trust {
     ///
     /// Fails when the certificate cannot be read, already stands for a client, or is no CA where one is needed.
     pub fn add(&mut self, registration: &Registration) -> Result<(), RegistrationError> {
-        let x509 =
-            X509::from_der(&registration.certificate).map_err(|_| certificate::Error::NotACertificate)?;
-        let certificate = Certificate::from_x509(&x509)?;
+        let certificate = Certificate::from_der(&registration.certificate)?;
         let taken = match registration.way {
             Way::Ca => self.authorities.iter().find(|a| a.sha256 == certificate.sha256).map(|a| &a.client),
             Way::Pinned | Way::Issued | Way::Csr => {
@@ -210,7 +203,7 @@ impl Trust {
         }
         match registration.way {
             Way::Ca => {
-                let authority = Authority::new(Arc::clone(&registration.client), x509, &certificate)?;
+                let authority = Authority::new(registration, &certificate)?;
                 self.authorities.push(Arc::new(authority));
             }
             Way::Pinned | Way::Issued | Way::Csr => {
@@ -277,14 +270,15 @@ impl Trust {
         chain: &[CertificateDer<'_>],
         now: UnixSeconds,
     ) -> Result<Leaf, RefusedReason> {
-        let mut presented = Vec::with_capacity(chain.len());
+        let mut issuers = Vec::with_capacity(chain.len());
         for der in chain {
-            presented.push(X509::from_der(der).map_err(|_| certificate::Error::NotACertificate)?);
+            let issuer = X509::from_der(der).and_then(|x509| x509.issuer_name().to_der());
+            issuers.push(issuer.map_err(|_| certificate::Error::NotACertificate)?);
         }
         let mut best: Option<(usize, Leaf)> = None;
         let mut why = RefusedReason::Unknown;
-        for authority in self.authorities.iter().filter(|authority| authority.is_named_by(&presented)) {
-            match authority.verify(&presented, now) {
+        for authority in self.authorities.iter().filter(|authority| issuers.contains(&authority.subject)) {
+            match authority.verify(chain, now) {
                 Ok((depth, leaf)) => {
                     if best.as_ref().is_none_or(|(nearest, _)| depth < *nearest) {
                         best = Some((depth, leaf));
@@ -305,72 +299,37 @@ impl Leaf {
 }
 
 impl Authority {
-    fn new(client: Arc<Client>, x509: X509, certificate: &Certificate) -> Result<Self, RegistrationError> {
-        let openssl = |error: openssl::error::ErrorStack| RegistrationError::OpenSsl(error.to_string());
-        if !may_sign_certificates(&x509) {
+    fn new(registration: &Registration, certificate: &Certificate) -> Result<Self, RegistrationError> {
+        let found =
+            certs::inspect(&registration.certificate).map_err(|_| certificate::Error::NotACertificate)?;
+        // Version 1 has no way to say CA:TRUE; what signed itself then stands for a root.
+        if !(found.is_ca || found.version == 1 && found.self_signed) {
             return Err(RegistrationError::NotACa(certificate.subject.clone()));
         }
-        let mut store = X509StoreBuilder::new().map_err(openssl)?;
-        store.add_cert(x509.clone()).map_err(openssl)?;
-        // A CA below another may be the end of trust; dates are checked below, against the clock we are given.
-        store.set_flags(X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::NO_CHECK_TIME).map_err(openssl)?;
-        let store = store.build();
-        Ok(Self { client, sha256: certificate.sha256, certificate: x509, store })
-    }
-
-    /// Whether it could end the presented chain: it issued one of them, or is one of them.
-    fn is_named_by(&self, presented: &[X509]) -> bool {
-        let Ok(subject) = self.certificate.subject_name().to_der() else { return false };
-        presented.iter().any(|x509| x509.issuer_name().to_der().is_ok_and(|issuer| issuer == subject))
+        let subject = X509::from_der(&registration.certificate)
+            .and_then(|x509| x509.subject_name().to_der())
+            .map_err(|_| certificate::Error::NotACertificate)?;
+        Ok(Self {
+            client: Arc::clone(&registration.client),
+            sha256: certificate.sha256,
+            certificate: registration.certificate.clone(),
+            subject,
+        })
     }
 
     /// Verifies the chain from the first certificate to this one, which need not be self-signed.
     /// Gives its length, and the dates that hold for all of it.
-    fn verify(&self, presented: &[X509], now: UnixSeconds) -> Result<(usize, Leaf), RefusedReason> {
-        let fails = |why: String| RefusedReason::Chain { client: self.client.name.clone(), why };
-        let openssl = |error: openssl::error::ErrorStack| fails(error.to_string());
-        let (leaf, rest) = presented.split_first().ok_or(RefusedReason::Unknown)?;
-        let mut others = Stack::new().map_err(openssl)?;
-        for x509 in rest {
-            others.push(x509.clone()).map_err(openssl)?;
+    fn verify(&self, chain: &[CertificateDer<'_>], now: UnixSeconds) -> Result<(usize, Leaf), RefusedReason> {
+        let (leaf, rest) = chain.split_first().ok_or(RefusedReason::Unknown)?;
+        match certs::verify_chain_of_any_purpose(leaf, rest, &self.certificate, now) {
+            Ok(certs::VerifiedChain { certificates, not_before, not_after }) => {
+                Ok((certificates, Leaf { client: Arc::clone(&self.client), not_before, not_after }))
+            }
+            Err(error) => {
+                Err(RefusedReason::Chain { client: self.client.name.clone(), why: error.to_string() })
+            }
         }
-        let mut context = X509StoreContext::new().map_err(openssl)?;
-        context
-            .init(&self.store, leaf, &others, |context| {
-                if !context.verify_cert()? {
-                    return Ok(Err(fails(context.error().error_string().to_owned())));
-                }
-                let mut found = Leaf {
-                    client: Arc::clone(&self.client),
-                    not_before: UnixSeconds::MIN,
-                    not_after: UnixSeconds::MAX,
-                };
-                let chain = context.chain();
-                let depth = chain.map_or(0, |chain| chain.len());
-                for x509 in chain.into_iter().flatten() {
-                    let dates = certificate::seconds(x509.not_before())
-                        .and_then(|from| Ok((from, certificate::seconds(x509.not_after())?)));
-                    match dates {
-                        Ok((from, until)) => {
-                            found.not_before = found.not_before.max(from);
-                            found.not_after = found.not_after.min(until);
-                        }
-                        Err(error) => return Ok(Err(error.into())),
-                    }
-                }
-                Ok(found.check(now).map_err(RefusedReason::from).map(|_| (depth, found)))
-            })
-            .map_err(openssl)?
     }
-}
-
-/// Whether a certificate may stand as a CA: it says CA:TRUE, or is of version 1 and signed by itself.
-fn may_sign_certificates(x509: &X509) -> bool {
-    let text = x509.to_text().unwrap_or_default();
-    let says_ca = String::from_utf8_lossy(&text).lines().any(|line| line.trim().starts_with("CA:TRUE"));
-    let by_itself =
-        x509.version() == 0 && x509.public_key().is_ok_and(|key| x509.verify(&key).unwrap_or(false));
-    says_ca || by_itself
 }
 
 /// The trust that is in force, swapped whole when a client is added or removed.

@@ -16,7 +16,7 @@ pub const KEYS_PER_PAGE_MAX: usize = 1000;
 /// Characters of a client's or tenant's name.
 pub const NAME_CHARACTERS_MAX: usize = 64;
 
-/// Why the operator's request was not carried out. The text after "; hint: " is sent as the hint.
+/// Why the operator's request was not carried out. The text after "hint: " is sent as the hint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// 400: the request is wrong.
@@ -49,8 +49,11 @@ pub struct ErrorBody {
 impl Denied {
     pub(super) fn body(&self) -> ErrorBody {
         let text = self.to_string();
-        match text.split_once("; hint: ") {
-            Some((error, hint)) => ErrorBody { error: error.to_owned(), hint: Some(hint.to_owned()) },
+        match text.split_once("hint: ") {
+            Some((error, hint)) => {
+                let error = error.trim_end_matches(['.', ';', ' ']).to_owned();
+                ErrorBody { error, hint: Some(hint.to_owned()) }
+            }
             None => ErrorBody { error: text, hint: None },
         }
     }

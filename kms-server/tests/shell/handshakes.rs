@@ -99,6 +99,14 @@ async fn every_leaf_under_a_registered_ca_is_its_client() {
 }
 
 #[tokio::test]
+async fn a_certificate_made_for_servers_only_is_a_client_by_pin_and_by_ca() {
+    let root = Make { name: "root", is_ca: true, ..Make::default() }.make();
+    let machine = Make { issuer: Some(&root), for_servers_only: true, ..Make::default() }.make();
+    check(&open(&[registration("ca", Way::Ca, &root)], 64), &[&machine], "ca").await;
+    check(&open(&[registration("vc01", Way::Pinned, &machine)], 64), &[&machine], "vc01").await;
+}
+
+#[tokio::test]
 async fn a_pinned_leaf_goes_before_a_ca_and_a_near_ca_before_a_far_one() {
     let root = Make { name: "root", is_ca: true, ..Make::default() }.make();
     let middle = Make { name: "middle", is_ca: true, issuer: Some(&root), ..Make::default() }.make();
@@ -165,7 +173,7 @@ fn a_refusal_says_why_with_subject_issuer_and_dates() {
     let expired = Make { name: "test01", issuer: Some(&ca), dates: (-30, -1), ..Make::default() }.make();
     let trust = trust(&[registration("vcenter", Way::Ca, &ca)]);
     let text = trust.who(&[expired.der()], now()).unwrap_err().to_string();
-    for part in ["expired at", "subject \"CN=test01\"", "issuer \"CN=root\"", "valid 20", "SHA-256"] {
+    for part in ["not valid after", "subject \"CN=test01\"", "issuer \"CN=root\"", "valid 20", "SHA-256"] {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
     let refused = trust.who(&[Make::default().make().der()], now()).unwrap_err();

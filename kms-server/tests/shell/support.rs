@@ -17,7 +17,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::x509::extension::{BasicConstraints, KeyUsage};
+use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -44,13 +44,22 @@ pub(crate) struct Make<'a> {
     pub(crate) is_ca: bool,
     pub(crate) version_1: bool,
     pub(crate) rsa: bool,
+    pub(crate) for_servers_only: bool,
     /// Days from now.
     pub(crate) dates: (i64, i64),
 }
 
 impl Default for Make<'_> {
     fn default() -> Self {
-        Self { name: "vc01", issuer: None, is_ca: false, version_1: false, rsa: false, dates: (-1, 30) }
+        Self {
+            name: "vc01",
+            issuer: None,
+            is_ca: false,
+            version_1: false,
+            rsa: false,
+            for_servers_only: false,
+            dates: (-1, 30),
+        }
     }
 }
 
@@ -83,6 +92,9 @@ impl Make<'_> {
             builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
             let usage = KeyUsage::new().critical().key_cert_sign().digital_signature().build().unwrap();
             builder.append_extension(usage).unwrap();
+        }
+        if self.for_servers_only {
+            builder.append_extension(ExtendedKeyUsage::new().server_auth().build().unwrap()).unwrap();
         }
         builder.sign(self.issuer.map_or(&key, |issuer| &issuer.key), MessageDigest::sha256()).unwrap();
         Pair { x509: builder.build(), key }
