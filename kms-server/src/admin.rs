@@ -8,15 +8,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use rustls::pki_types::UnixTime;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::doorman::Bounded;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
-use crate::tls;
 
 /// Admin connections at once; further ones wait to be accepted.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
@@ -37,6 +36,8 @@ pub struct Admin<H> {
     pub health: Arc<H>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// What time it is.
+    pub clock: Arc<Clock>,
     /// The server certificate, whose days are counted.
     pub identity: Arc<Identity>,
     /// True once the server ends; it is then not ready.
@@ -82,7 +83,7 @@ async fn readyz<H: Health>(State(admin): State<Arc<Admin<H>>>) -> Response {
 
 async fn metrics<H: Health>(State(admin): State<Arc<Admin<H>>>) -> Response {
     admin.metrics.is_ready(admin.health.not_ready().await.is_empty() && !*admin.draining.borrow());
-    admin.metrics.certificate_expires(admin.identity.leaf().not_after, tls::seconds(UnixTime::now()));
+    admin.metrics.certificate_expires(admin.identity.leaf().not_after, admin.clock.unix_seconds());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], admin.metrics.text()).into_response()
 }

@@ -14,6 +14,7 @@ use self::values::Values;
 use crate::certificate::{UnixSeconds, utc};
 use crate::identity::{self, FileError, Loaded, Openness};
 use crate::log::Format;
+use crate::root_key::{RootKey, Source};
 use crate::session::Bounds;
 
 /// A checked configuration. Paths are absolute or relative to the working directory.
@@ -28,7 +29,7 @@ pub struct Config {
     /// `[admin] listen`.
     pub admin_listen: SocketAddr,
     /// `[root_key]`.
-    pub root_key: RootKey,
+    pub root_key: Source,
     /// `[limits]`.
     pub limits: Limits,
     /// `[log]`.
@@ -52,15 +53,6 @@ pub struct Kmip {
     pub ca: Option<PathBuf>,
     /// Certificate and key as they were read.
     pub loaded: Loaded,
-}
-
-/// `[root_key]`: where the root key comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RootKey {
-    /// A file that only its owner can use.
-    File(PathBuf),
-    /// A systemd credential, by its path under `$CREDENTIALS_DIRECTORY`.
-    Credential(PathBuf),
 }
 
 /// `[log]`.
@@ -187,8 +179,8 @@ impl Config {
             None => "the log".to_owned(),
         };
         let root_key = match &self.root_key {
-            RootKey::File(path) => format!("file {}", path.display()),
-            RootKey::Credential(path) => format!("systemd credential {}", path.display()),
+            Source::File(path) => format!("file {}", path.display()),
+            Source::Credential(name) => format!("systemd credential {name}"),
         };
         format!(
             "configuration is good\n  node         {}\n  data         {}\n  KMIP         {}\n  admin        {}\n  \
@@ -302,39 +294,34 @@ fn kmip(values: &Values, now: UnixSeconds, mistakes: &mut Vec<Mistake>) -> Optio
     }
 }
 
-fn root_key(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<RootKey> {
+fn root_key(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<Source> {
     let mut wrong = |name, why: String| {
         mistakes.push(Mistake::key(values.line("root_key", name), "root_key", name, why));
         None
     };
-    match (values.path("root_key", "file"), values.text("root_key", "credential")) {
+    let (name, source) = match (values.path("root_key", "file"), values.text("root_key", "credential")) {
         (Some(_), Some(_)) => {
-            wrong("file", "exactly one of file and credential is allowed, both are there".into())
+            return wrong("file", "exactly one of file and credential is allowed, both are there".to_owned());
         }
         (None, None) => {
-            wrong("file", "exactly one of file and credential is needed, neither is there".into())
+            return wrong(
+                "file",
+                "exactly one of file and credential is needed, neither is there".to_owned(),
+            );
         }
-        (Some(path), None) => match identity::check_openness(&path, Openness::OwnerOnly) {
-            Ok(()) => Some(RootKey::File(path)),
-            Err(error) => wrong("file", error.to_string()),
-        },
-        (None, Some(name)) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
-            Some(directory) => {
-                let path = Path::new(&directory).join(name);
-                match std::fs::metadata(&path) {
-                    Ok(_) => Some(RootKey::Credential(path)),
-                    Err(error) => wrong("credential", FileError::Read { path, error }.to_string()),
-                }
-            }
-            None => wrong(
-                "credential",
-                format!(
-                    "$CREDENTIALS_DIRECTORY is not set; hint: the unit needs LoadCredentialEncrypted={name}:…, or use \
-                     [root_key] file"
-                ),
-            ),
-        },
+        (Some(path), None) => ("file", Source::File(path)),
+        (None, Some(credential)) => ("credential", Source::Credential(credential)),
+    };
+    // Read whole, and wiped: what is wrong with it shall be said before anything binds.
+    match RootKey::load(&source, credentials_directory().as_deref()) {
+        Ok(_) => Some(source),
+        Err(error) => wrong(name, error.to_string()),
     }
+}
+
+/// Where systemd puts a service's credentials, for [`RootKey::load`].
+pub fn credentials_directory() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
 fn check_ca(path: &Path) -> Result<(), String> {

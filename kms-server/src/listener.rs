@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 
+use crate::clock::Clock;
 use crate::doorman::Throttle;
 use crate::metrics::{Handshake, Metrics};
 use crate::session::{Bounds, End, Service, Session};
@@ -40,6 +41,8 @@ pub struct Kmip<S> {
     pub tls: Arc<ServerConfig>,
     /// The trust in force.
     pub trust: Arc<LiveTrust>,
+    /// What time it is.
+    pub clock: Arc<Clock>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Connections at once; one more is closed at once, with a line in the log.
@@ -147,6 +150,7 @@ impl<S: Service> Connection<S> {
         let session = Session {
             service: &*self.kmip.service,
             trust: &self.kmip.trust,
+            clock: &self.kmip.clock,
             address: self.address,
             certificates: &certificates,
             bounds: &self.kmip.bounds,

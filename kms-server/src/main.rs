@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
+use kms_server::clock::Clock;
 use kms_server::config::{Config, keys};
 use kms_server::log;
 use kms_server::node::Node;
 use kms_server::run::{Shared, run};
-use rustls::pki_types::UnixTime;
 use tracing::error;
 
 /// The configuration has mistakes; they are on standard error.
@@ -45,8 +46,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let path = arguments.config.unwrap_or_default();
-    let now = i64::try_from(UnixTime::now().as_secs()).unwrap_or(i64::MAX);
-    let config = match Config::read(&path, now) {
+    let clock = Arc::new(Clock::new());
+    let config = match Config::read(&path, clock.unix_seconds()) {
         Ok(config) => config,
         Err(mistakes) => {
             eprintln!("{mistakes}");
@@ -61,7 +62,7 @@ fn main() -> ExitCode {
         eprintln!("{error:#}");
         return ExitCode::from(EXIT_FAILED);
     }
-    match serve(config) {
+    match serve(config, clock) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -71,8 +72,8 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn serve(config: Config) -> anyhow::Result<()> {
-    let shared = Shared::new(config)?;
+async fn serve(config: Config, clock: Arc<Clock>) -> anyhow::Result<()> {
+    let shared = Shared::new(config, clock)?;
     let node = Node::open(shared.clone())?;
     run(shared, node).await
 }

@@ -1,4 +1,4 @@
-//! The node: what stands between the ports and kms-core. Unwired: it holds no object yet, says so in readiness, and
+//! The node: what stands between the ports and kms-core. Its place is kept: it holds no object, says so in readiness, and
 //! closes on every request.
 
 use std::net::SocketAddr;

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use rustls::pki_types::UnixTime;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -16,6 +15,7 @@ use tracing::{error, info, warn};
 use crate::admin::{self, Admin, Health};
 use crate::audit::Audit;
 use crate::certificate::utc;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::listener::{self, Kmip};
@@ -40,6 +40,8 @@ pub struct Shared {
     pub trust: Arc<LiveTrust>,
     /// The server certificate in force.
     pub identity: Arc<Identity>,
+    /// What time it is.
+    pub clock: Arc<Clock>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// The audit.
@@ -48,7 +50,7 @@ pub struct Shared {
 
 impl Shared {
     /// From a checked configuration. Makes the data directory, and opens the audit file.
-    pub fn new(config: Config) -> anyhow::Result<Self> {
+    pub fn new(config: Config, clock: Arc<Clock>) -> anyhow::Result<Self> {
         make_data_dir(&config.data_dir)?;
         let audit = match &config.audit_file {
             Some(path) => Audit::to_file(path)?,
@@ -58,6 +60,7 @@ impl Shared {
         let identity = Identity::new(kmip.certificate.clone(), kmip.key.clone(), kmip.loaded.clone());
         Ok(Self {
             trust: Arc::default(),
+            clock,
             identity: Arc::new(identity),
             metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), &config.node)),
             audit: Arc::new(audit),
@@ -89,6 +92,7 @@ where
         service: Arc::clone(&node),
         tls: Arc::new(tls::server_config(shared.identity.clone(), shared.trust.clone())?),
         trust: Arc::clone(&shared.trust),
+        clock: Arc::clone(&shared.clock),
         metrics: Arc::clone(&shared.metrics),
         connections_max: config.limits.connections_max,
         handshake_timeout: config.limits.handshake_timeout,
@@ -98,6 +102,7 @@ where
     let admin = Arc::new(Admin {
         health: Arc::clone(&node),
         metrics: Arc::clone(&shared.metrics),
+        clock: Arc::clone(&shared.clock),
         identity: Arc::clone(&shared.identity),
         draining: draining.clone(),
     });
@@ -117,7 +122,7 @@ where
     let reload_task = tokio::spawn(reload_on(hang_up, shared.clone()));
     let leaf = shared.identity.leaf();
     info!(kmip = %kmip_at, admin = %admin_at, node = %config.node, certificate = %leaf, "serving");
-    warn_of_expiry(&shared.identity);
+    warn_of_expiry(&shared.identity, &shared.clock);
     notify(&[NotifyState::Ready]);
 
     let ended = tokio::select! {
@@ -152,10 +157,10 @@ async fn reload_on(mut hang_up: Signal, shared: Shared) {
 
 /// Reads the server certificate again and follows a rotated audit file; says what changed, or why not.
 fn reload(shared: &Shared) {
-    match shared.identity.reload(tls::seconds(UnixTime::now())) {
+    match shared.identity.reload(shared.clock.unix_seconds()) {
         Ok(what) => {
             info!("SIGHUP: {what}");
-            warn_of_expiry(&shared.identity);
+            warn_of_expiry(&shared.identity, &shared.clock);
         }
         Err(mistakes) => {
             for mistake in mistakes {
@@ -168,9 +173,9 @@ fn reload(shared: &Shared) {
     }
 }
 
-fn warn_of_expiry(identity: &Identity) {
+fn warn_of_expiry(identity: &Identity, clock: &Clock) {
     let not_after = identity.leaf().not_after;
-    let days = (not_after - tls::seconds(UnixTime::now())) / 86_400;
+    let days = (not_after - clock.unix_seconds()) / 86_400;
     if days < CERTIFICATE_WARNING_DAYS {
         warn!(
             "the server certificate expires in {days} days, at {}; hint: renew it on every node, then send SIGHUP",

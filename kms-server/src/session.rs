@@ -9,15 +9,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use kms_core::Client;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use ttlv::HEADER_BYTES;
 
+use crate::clock::Clock;
 use crate::framing::{Frames, Next};
-use crate::tls;
-use crate::trust::{Client, LiveTrust, Trust};
+use crate::trust::{LiveTrust, Trust};
 
 /// Answers that wait to be written together are written when they reach this many bytes.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -118,6 +119,7 @@ struct Caller<'a> {
     address: SocketAddr,
     certificates: &'a [CertificateDer<'static>],
     trust: &'a LiveTrust,
+    clock: &'a Clock,
     seen: Option<Arc<Trust>>,
     peer: Option<Peer>,
 }
@@ -128,7 +130,7 @@ impl Caller<'_> {
         if !self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &current)) {
             let who = match self.certificates {
                 [] => None,
-                chain => current.who(chain, tls::seconds(UnixTime::now())).ok(),
+                chain => current.who(chain, self.clock.unix_seconds()).ok(),
             };
             self.peer = who.map(|client| Peer { client, address: self.address });
             self.seen = Some(Arc::clone(&current));
@@ -143,6 +145,8 @@ pub struct Session<'a, S> {
     pub service: &'a S,
     /// The trust in force.
     pub trust: &'a LiveTrust,
+    /// What time it is.
+    pub clock: &'a Clock,
     /// The peer's address.
     pub address: SocketAddr,
     /// What the peer presented, the leaf first; empty without a client certificate.
@@ -179,6 +183,7 @@ impl<S: Service> Session<'_, S> {
             address: self.address,
             certificates: self.certificates,
             trust: self.trust,
+            clock: self.clock,
             seen: None,
             peer: None,
         };

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
+use kms_core::{Client, TrustKind};
 use openssl::sha::sha256;
 use openssl::x509::X509;
 use rustls::pki_types::CertificateDer;
@@ -23,37 +24,7 @@ pub const PRESENTED_CERTIFICATES_MAX: usize = 8;
 /// Leaves under CAs whose verified chains are remembered; when full, all are forgotten and verified anew.
 pub const VERIFIED_LEAVES_MAX: usize = 4096;
 
-/// A registered client: who may do what, whatever certificate it came with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// Its name among the clients; unique.
-    pub name: String,
-    /// The tenant whose objects it sees.
-    pub tenant: String,
-    /// What it may do with them.
-    pub rights: Rights,
-}
-
-/// What a client may do with its tenant's objects. Default: all but destroy, because a lost key is a lost VM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rights {
-    /// Get, Get Attributes, Get Attribute List, Locate, Check.
-    pub read: bool,
-    /// Create, Register, Re-key.
-    pub create: bool,
-    /// Add, Modify and Delete Attribute, Activate, Revoke.
-    pub change: bool,
-    /// Destroy.
-    pub destroy: bool,
-}
-
-impl Default for Rights {
-    fn default() -> Self {
-        Self { read: true, create: true, change: true, destroy: false }
-    }
-}
-
-/// By which of the four ways a client became known.
+/// By which of the four ways a client became known, in the words of the operator's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Way {
@@ -65,6 +36,28 @@ pub enum Way {
     Issued,
     /// A leaf that our CA signed for the client's request; trusted by fingerprint.
     Csr,
+}
+
+impl From<Way> for TrustKind {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Pinned => Self::Pinned,
+            Way::Ca => Self::Authority,
+            Way::Issued => Self::Issued,
+            Way::Csr => Self::SignedRequest,
+        }
+    }
+}
+
+impl From<TrustKind> for Way {
+    fn from(kind: TrustKind) -> Self {
+        match kind {
+            TrustKind::Pinned => Self::Pinned,
+            TrustKind::Authority => Self::Ca,
+            TrustKind::Issued => Self::Issued,
+            TrustKind::SignedRequest => Self::Csr,
+        }
+    }
 }
 
 /// One registration: a client and the certificate it is known by.
@@ -197,7 +190,7 @@ impl Trust {
         };
         if let Some(client) = taken {
             return Err(RegistrationError::AlreadyRegistered {
-                client: client.name.clone(),
+                client: client.name.to_string(),
                 sha256: hex::encode(certificate.sha256),
             });
         }
@@ -223,8 +216,8 @@ impl Trust {
     /// Forgets every certificate of the client with this name. Says whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
         let before = self.leaves.len() + self.authorities.len();
-        self.leaves.retain(|_, leaf| leaf.client.name != name);
-        self.authorities.retain(|authority| authority.client.name != name);
+        self.leaves.retain(|_, leaf| *leaf.client.name != *name);
+        self.authorities.retain(|authority| *authority.client.name != *name);
         self.verified = Arc::default();
         before != self.leaves.len() + self.authorities.len()
     }
@@ -326,7 +319,7 @@ impl Authority {
                 Ok((certificates, Leaf { client: Arc::clone(&self.client), not_before, not_after }))
             }
             Err(error) => {
-                Err(RefusedReason::Chain { client: self.client.name.clone(), why: error.to_string() })
+                Err(RefusedReason::Chain { client: self.client.name.to_string(), why: error.to_string() })
             }
         }
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use kms_core::{Client, Rights};
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::{Certificate, UnixSeconds, utc};
-use crate::trust::{Client, Rights, Way};
+use crate::trust::Way;
 
 /// Keys on a page when the request does not say.
 pub const KEYS_PER_PAGE: usize = 100;
@@ -145,22 +146,22 @@ pub enum Right {
     Destroy,
 }
 
-impl Rights {
+impl Right {
     /// The rights as a list, in the order of [`Right`].
-    pub fn list(self) -> Vec<Right> {
+    pub fn list(rights: Rights) -> Vec<Self> {
         let all = [
-            (self.read, Right::Read),
-            (self.create, Right::Create),
-            (self.change, Right::Change),
-            (self.destroy, Right::Destroy),
+            (rights.read, Self::Read),
+            (rights.create, Self::Create),
+            (rights.change, Self::Change),
+            (rights.destroy, Self::Destroy),
         ];
         all.into_iter().filter(|(has, _)| *has).map(|(_, right)| right).collect()
     }
 
     /// Exactly the rights of a list.
-    pub fn only(list: &[Right]) -> Self {
+    pub fn only(list: &[Self]) -> Rights {
         let has = |right| list.contains(&right);
-        Self {
+        Rights {
             read: has(Right::Read),
             create: has(Right::Create),
             change: has(Right::Change),
@@ -207,9 +208,9 @@ impl ClientView {
     /// Shows a client that is known by `certificate` since `created`.
     pub fn new(client: &Client, way: Way, certificate: &Certificate, created: UnixSeconds) -> Self {
         Self {
-            name: client.name.clone(),
-            tenant: client.tenant.clone(),
-            rights: client.rights.list(),
+            name: client.name.to_string(),
+            tenant: client.tenant.to_string(),
+            rights: Right::list(client.rights),
             trust: TrustView {
                 kind: way,
                 subject: certificate.subject.clone(),

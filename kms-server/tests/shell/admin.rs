@@ -41,7 +41,13 @@ async fn readiness_gives_its_reasons_and_metrics_follow_it() {
     let (drain, draining) = watch::channel(false);
     let metrics = Arc::new(Metrics::new("0.1.0", "node1"));
     metrics.request("Get", "Success");
-    let admin = Admin { health: health.clone(), metrics, identity: Arc::new(identity(dir.path())), draining };
+    let admin = Admin {
+        health: health.clone(),
+        metrics,
+        clock: Arc::default(),
+        identity: Arc::new(identity(dir.path())),
+        draining,
+    };
     let listener = admin::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(admin::serve(listener, Arc::new(admin)));

@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kms_server::config::{Config, Limits, Mistakes, RootKey, keys};
+use kms_server::config::{Config, Limits, Mistakes, keys};
+use kms_server::root_key::Source;
 
 use crate::support::*;
 
@@ -45,7 +46,7 @@ fn a_short_file_is_enough_and_paths_start_at_its_directory() {
     let config = Config::read(&good(dir.path()), now()).unwrap();
     assert_eq!(config.node, "node1");
     assert_eq!(config.data_dir, dir.path().join("data"));
-    assert_eq!(config.root_key, RootKey::File(dir.path().join("root.key")));
+    assert_eq!(config.root_key, Source::File(dir.path().join("root.key")));
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.limits.connection.request_bytes_max, 1 << 20);
     assert_eq!(config.limits.connection.idle_timeout, Duration::from_secs(300));
@@ -73,7 +74,7 @@ fn every_mistake_is_reported_at_once_with_its_line() {
     says(&found, Some(5), &["[kmip] listen", "got \"localhost\"", "hint: "]);
     says(&found, Some(6), &["[kmip] certificate", "absent.pem"]);
     says(&found, Some(7), &["[kmip] key", "mode 0644", "chmod 600"]);
-    says(&found, Some(9), &["[root_key] file", "mode 0644"]);
+    says(&found, Some(9), &["[root_key] file", "mode is 0644"]);
     says(&found, Some(11), &["conections_max", "did you mean connections_max?"]);
     says(&found, Some(12), &["idle_timeout_ms", "is an integer, got string"]);
     says(&found, Some(13), &["nesting_max", "from 8 to 255, got 1"]);

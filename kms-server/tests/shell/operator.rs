@@ -5,11 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use kms_core::{Client, Rights, Tenant};
 use kms_server::operator::{
     self, ClientView, CreatedKey, Denied, KeyPage, KeyQuery, KeyView, LogStatus, NewClient, NewKey, Operator,
     Status, TlsStatus,
 };
-use kms_server::trust::{Client, Registration, Rights};
+use kms_server::trust::Registration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -46,8 +47,8 @@ impl Operator for Fake {
     }
 
     async fn add_client(&self, new: NewClient) -> Result<ClientView, Denied> {
-        let rights = new.rights.as_deref().map_or_else(Rights::default, Rights::only);
-        let client = Client { name: new.name.clone(), tenant: new.tenant, rights };
+        let rights = new.rights.as_deref().map_or_else(Rights::default, operator::Right::only);
+        let client = Client { name: new.name.as_str().into(), tenant: Tenant::new(&new.tenant), rights };
         let (registration, certificate) = Registration::from_pem(client, new.trust.kind, &new.trust.pem)
             .map_err(|error| Denied::Invalid(error.to_string()))?;
         let view = ClientView::new(&registration.client, new.trust.kind, &certificate, 0);

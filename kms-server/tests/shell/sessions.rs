@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kms_server::clock::Clock;
 use kms_server::session::{After, End, Peer, Service, Session};
 use kms_server::trust::{LiveTrust, Way};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -54,6 +55,7 @@ fn start(pipe_bytes: usize) -> Running {
         let session = Session {
             service: &*answering,
             trust: &live,
+            clock: &Clock::new(),
             address: ([192, 0, 2, 1], 1).into(),
             certificates: &[leaf.der()],
             bounds: &bounds(),

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kms_core::{Client, Rights, Tenant};
 use kms_server::identity::{Identity, Loaded};
 use kms_server::listener::{self, Kmip};
 use kms_server::metrics::Metrics;
 use kms_server::session::{After, Bounds, Peer, Service};
 use kms_server::tls;
-use kms_server::trust::{Client, LiveTrust, Registration, Rights, Trust, Way};
+use kms_server::trust::{LiveTrust, Registration, Trust, Way};
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
@@ -121,7 +122,7 @@ impl Pair {
 }
 
 pub(crate) fn registration(name: &str, way: Way, pair: &Pair) -> Registration {
-    let client = Client { name: name.to_owned(), tenant: "lab".to_owned(), rights: Rights::default() };
+    let client = Client { name: name.into(), tenant: Tenant::new("lab"), rights: Rights::default() };
     Registration { client: Arc::new(client), way, certificate: pair.der() }
 }
 
@@ -196,6 +197,7 @@ pub(crate) fn open(registrations: &[Registration], connections_max: usize) -> Po
         service: Arc::new(Named),
         tls: Arc::new(tls::server_config(Arc::new(identity(dir.path())), live.clone()).unwrap()),
         trust: live.clone(),
+        clock: Arc::default(),
         metrics: metrics.clone(),
         connections_max,
         handshake_timeout: Duration::from_secs(10),
