@@ -80,21 +80,15 @@ pub struct Limits {
     pub connection: Bounds,
     /// The bounds of TTLV decoding.
     pub ttlv: ttlv::Limits,
-    /// Bytes of one response.
-    pub response_bytes_max: usize,
-    /// Batch items of one request.
-    pub batch_items_max: usize,
+    /// What one request, one object and one tenant may hold.
+    pub core: kms_core::Limits,
     /// Connections at once.
     pub connections_max: usize,
     /// Time for a handshake.
     pub handshake_timeout: Duration,
     /// Time to finish after SIGTERM.
     pub drain_timeout: Duration,
-    /// Objects of one tenant.
-    pub objects_per_tenant_max: u64,
-    /// Attributes of one object.
-    pub attributes_per_object_max: usize,
-    /// Seconds between a request's Time Stamp and our clock.
+    /// Seconds between a request's Time Stamp and our clock, past which the log speaks of it; never a refusal.
     pub clock_skew_s_max: u32,
 }
 
@@ -261,13 +255,16 @@ impl Limits {
                 depth_max: values.number("limits", "nesting_max"),
                 items_max: values.number("limits", "items_max"),
             },
-            response_bytes_max: values.number("limits", "response_bytes_max"),
-            batch_items_max: values.number("limits", "batch_items_max"),
+            core: kms_core::Limits {
+                batch_items_max: values.number("limits", "batch_items_max"),
+                attributes_per_object_max: values.number("limits", "attributes_per_object_max"),
+                objects_per_tenant_max: values.number("limits", "objects_per_tenant_max"),
+                locate_items_max: values.number("limits", "locate_items_max"),
+                response_bytes_max: values.number("limits", "response_bytes_max"),
+            },
             connections_max: values.number("limits", "connections_max"),
             handshake_timeout: milliseconds("handshake_timeout_ms"),
             drain_timeout: milliseconds("drain_timeout_ms"),
-            objects_per_tenant_max: values.number("limits", "objects_per_tenant_max"),
-            attributes_per_object_max: values.number("limits", "attributes_per_object_max"),
             clock_skew_s_max: values.number("limits", "clock_skew_s_max"),
         }
     }

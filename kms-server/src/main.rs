@@ -35,6 +35,9 @@ struct Arguments {
     /// Print every configuration key with its default, and end.
     #[arg(long)]
     config_reference: bool,
+    /// End as on SIGTERM when standard input closes: for a parent that must not be outlived.
+    #[arg(long)]
+    lifeline: bool,
 }
 
 // The two answers of a command line that is no daemon.
@@ -62,7 +65,7 @@ fn main() -> ExitCode {
         eprintln!("{error:#}");
         return ExitCode::from(EXIT_FAILED);
     }
-    match serve(config, clock) {
+    match serve(config, clock, arguments.lifeline) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -72,8 +75,10 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn serve(config: Config, clock: Arc<Clock>) -> anyhow::Result<()> {
-    let shared = Shared::new(config, clock)?;
+async fn serve(config: Config, clock: Arc<Clock>, lifeline: bool) -> anyhow::Result<()> {
+    let shared = Shared::new(config, clock, lifeline)?;
     let node = Node::open(shared.clone())?;
-    run(shared, node).await
+    let ended = run(shared, Arc::clone(&node)).await;
+    node.close().await;
+    ended
 }

@@ -46,11 +46,13 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// The audit.
     pub audit: Arc<Audit>,
+    /// Whether the server ends when its standard input closes.
+    pub lifeline: bool,
 }
 
 impl Shared {
     /// From a checked configuration. Makes the data directory, and opens the audit file.
-    pub fn new(config: Config, clock: Arc<Clock>) -> anyhow::Result<Self> {
+    pub fn new(config: Config, clock: Arc<Clock>, lifeline: bool) -> anyhow::Result<Self> {
         make_data_dir(&config.data_dir)?;
         let audit = match &config.audit_file {
             Some(path) => Audit::to_file(path)?,
@@ -61,6 +63,7 @@ impl Shared {
         Ok(Self {
             trust: Arc::default(),
             clock,
+            lifeline,
             identity: Arc::new(identity),
             metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), &config.node)),
             audit: Arc::new(audit),
@@ -128,6 +131,7 @@ where
     let ended = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
+        () = lifeline(shared.lifeline) => "standard input closed",
     };
     notify(&[NotifyState::Stopping]);
     info!("{ended}: no new connections; requests in hand are finished within drain_timeout_ms");
@@ -144,6 +148,21 @@ where
     // The socket's file goes with its server; a file left behind is replaced at the next start anyway.
     let _ = std::fs::remove_file(&socket);
     Ok(())
+}
+
+/// Waits until whoever started the server with `--lifeline` is gone, however it went: the other end of its standard
+/// input is then closed. Waits for ever without `--lifeline`.
+async fn lifeline(watched: bool) {
+    if !watched {
+        return pending().await;
+    }
+    let (gone, wait) = tokio::sync::oneshot::channel();
+    // A thread of its own, as a read of standard input cannot be given up; it ends with the process.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = gone.send(());
+    });
+    let _ = wait.await;
 }
 
 async fn reload_on(mut hang_up: Signal, shared: Shared) {

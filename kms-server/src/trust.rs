@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
-use kms_core::{Client, TrustKind};
+use kms_core::{Client, RegisteredClient, TrustKind};
 use openssl::sha::sha256;
 use openssl::x509::X509;
 use rustls::pki_types::CertificateDer;
@@ -177,6 +177,23 @@ pub enum RefusedReason {
 }
 
 impl Trust {
+    /// The trust of these clients.
+    ///
+    /// Fails as [`add`](Self::add) does; clients that were registered one by one never do.
+    pub fn of<'a>(
+        clients: impl Iterator<Item = &'a Arc<RegisteredClient>>,
+    ) -> Result<Self, RegistrationError> {
+        let mut trust = Self::default();
+        for registered in clients {
+            trust.add(&Registration {
+                client: Arc::new(registered.client.clone()),
+                way: registered.trust.kind.into(),
+                certificate: CertificateDer::from(registered.trust.certificate.clone()),
+            })?;
+        }
+        Ok(trust)
+    }
+
     /// Adds a registration.
     ///
     /// Fails when the certificate cannot be read, already stands for a client, or is no CA where one is needed.

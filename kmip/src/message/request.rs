@@ -240,6 +240,15 @@ impl RequestMessage {
         Ok(Self { header, items })
     }
 
+    /// The version of a message that cannot be read any further, so that it is refused in its own version.
+    pub fn version_of(bytes: &[u8]) -> Option<ProtocolVersion> {
+        // Inside two structures whose lengths may be wrong, so they are stepped into and not read.
+        let inside = bytes.get(2 * ttlv::HEADER_BYTES..)?;
+        let budget = Budget::new(Limits::default());
+        let version = ProtocolVersion::read(&mut Reader::items(inside, &budget)).ok()?;
+        version.is_known().then_some(version)
+    }
+
     /// Appends the message in its own version.
     pub fn encode(&self, out: &mut Vec<u8>) {
         Writer::new(out).structure(tag::REQUEST_MESSAGE, |writer| {

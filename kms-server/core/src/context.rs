@@ -50,7 +50,7 @@ impl std::error::Error for VaultError {}
 pub struct Limits {
     /// Items in a batch; more is Invalid Message. Default 1,024.
     pub batch_items_max: usize,
-    /// Attribute instances of one object, those the server keeps aside; more is Index Out of Bounds. Default 256.
+    /// Attribute instances of one object, those the server keeps aside; more is Index Out of Bounds. Default 1,024.
     pub attributes_per_object_max: usize,
     /// Objects of one tenant, destroyed ones counted; more is General Failure. Default 1,000,000.
     pub objects_per_tenant_max: usize,
@@ -64,7 +64,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             batch_items_max: 1024,
-            attributes_per_object_max: 256,
+            attributes_per_object_max: 1024,
             objects_per_tenant_max: 1_000_000,
             locate_items_max: 10_000,
             response_bytes_max: 4 << 20,

@@ -90,7 +90,8 @@ pub const KEYS: &[Key] = &[
     key("limits", "drain_timeout_ms", Number(0, HOUR_MS), Is(10_000), "How long requests may finish after SIGTERM before they are cut."),
     key("limits", "objects_per_tenant_max", Number(1, 1 << 32), Is(1_000_000), "Objects of one tenant; further ones are refused."),
     key("limits", "attributes_per_object_max", Number(16, 65_536), Is(1024), "Attributes of one object; further ones are refused."),
-    key("limits", "clock_skew_s_max", Number(0, 86_400), Is(300), "Difference between a request's Time Stamp and our clock; beyond it is refused."),
+    key("limits", "locate_items_max", Number(1, 1 << 20), Is(10_000), "Identifiers in one answer to Locate; the rest is cut."),
+    key("limits", "clock_skew_s_max", Number(0, 86_400), Is(300), "Difference between a request's Time Stamp and our clock; beyond it a debug line says so. Nothing is refused for it."),
 
     key("log", "format", Choice(&["text", "json"]), Says("text"), "Lines for people or for machines, on standard error."),
     key("log", "level", Choice(&["error", "warn", "info", "debug", "trace"]), Says("info"), "The least that is logged."),

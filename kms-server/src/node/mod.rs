@@ -25,7 +25,7 @@ use self::vault::KeyringVault;
 use self::writer::{LogPosition, Writer};
 use crate::admin::Health;
 use crate::audit;
-use crate::clock::Clock;
+use crate::config::credentials_directory;
 use crate::disk::{DataDir, Log as _, Snapshots};
 use crate::entropy;
 use crate::root_key::RootKey;
@@ -40,6 +40,8 @@ pub struct Node {
     state: Arc<State>,
     writer: Writer,
     started: i64,
+    /// Held while a client is registered or removed.
+    registering: tokio::sync::Mutex<()>,
     /// Locked for as long as the node lives.
     _dir: DataDir,
 }
@@ -51,9 +53,8 @@ impl Node {
     /// beyond what the rest makes good; each in words, with the way out.
     pub fn open(shared: Shared) -> anyhow::Result<Arc<Self>> {
         let config = &shared.config;
-        let clock = Clock::new();
-        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-        let root = RootKey::load(&config.root_key, credentials.as_deref().map(std::path::Path::new))
+        let clock = Arc::clone(&shared.clock);
+        let root = RootKey::load(&config.root_key, credentials_directory().as_deref())
             .context("cannot load the root key")?;
         let (dir, log) = DataDir::open(&config.data_dir, entropy::array(), clock.unix_seconds())
             .with_context(|| format!("cannot open the data directory {}", config.data_dir.display()))?;
@@ -67,7 +68,14 @@ impl Node {
         let position = LogPosition { applied: start.applied, first: log.first(), snapshot: start.snapshot };
         let writer = Writer::start(Arc::clone(&state), &shared, log, snapshots, position)
             .context("cannot start the writer's thread")?;
-        Ok(Arc::new(Self { shared, state, writer, started, _dir: dir }))
+        Ok(Arc::new(Self {
+            shared,
+            state,
+            writer,
+            started,
+            registering: tokio::sync::Mutex::default(),
+            _dir: dir,
+        }))
     }
 
     /// Finishes what waits for the disk, and closes the log.
@@ -77,15 +85,16 @@ impl Node {
 
     /// What becomes of a request that could be read.
     async fn outcome(&self, request: RequestMessage, client: &Arc<Client>, bytes: usize) -> Outcome {
-        if is_read_only(&request) {
-            if let Some(outcome) = self.read(&request, client) {
-                return outcome;
-            }
+        if is_read_only(&request)
+            && let Some(outcome) = self.read(&request, client)
+        {
+            return outcome;
         }
         let request = Arc::new(request);
         match self.writer.request(Arc::clone(&request), Arc::clone(client), bytes).await {
             Some(outcome) => outcome,
-            None => self.failed(&request, &Refusal::general_failure("the server is ending; hint: ask another node")),
+            None => self
+                .failed(&request, &Refusal::general_failure("the server is ending; hint: ask another node")),
         }
     }
 
@@ -103,12 +112,19 @@ impl Node {
     }
 
     /// Puts an outcome into the audit, counts it, and appends its answer: in this order.
-    fn deliver(&self, who: Who<'_>, request: Option<&RequestMessage>, outcome: Outcome, answer: &mut Vec<u8>) {
+    fn deliver(
+        &self,
+        who: Who<'_>,
+        request: Option<&RequestMessage>,
+        outcome: Outcome,
+        answer: &mut Vec<u8>,
+    ) {
         let outcome = match (self.audit(who, &outcome.audit), request) {
             (Ok(()), _) => outcome,
             (Err(error), request) => {
                 error!("{error}");
-                let refusal = Refusal::general_failure("the server cannot write its audit; hint: its log says why");
+                let refusal =
+                    Refusal::general_failure("the server cannot write its audit; hint: its log says why");
                 match request {
                     Some(request) => self.failed(request, &refusal),
                     None => refuse_message(ProtocolVersion::V1_0, self.state.clock.unix_seconds(), &refusal),
@@ -133,7 +149,7 @@ impl Node {
                 time,
                 client: who.client,
                 tenant: who.tenant,
-                address: Some(who.address),
+                address: who.address,
                 operation: operation_name(item),
                 unique_identifier: item.unique_identifier.as_deref(),
                 result_status: status_name(item),
@@ -154,13 +170,14 @@ impl Node {
 struct Who<'a> {
     client: &'a str,
     tenant: &'a str,
-    address: SocketAddr,
+    /// None for the operator's own socket.
+    address: Option<SocketAddr>,
     message_bytes: usize,
 }
 
 impl Who<'_> {
     fn stranger(address: SocketAddr, message_bytes: usize) -> Self {
-        Who { client: "-", tenant: "-", address, message_bytes }
+        Who { client: "-", tenant: "-", address: Some(address), message_bytes }
     }
 }
 
@@ -181,7 +198,7 @@ impl Service for Node {
         let who = Who {
             client: &peer.client.name,
             tenant: peer.client.tenant.as_str(),
-            address: peer.address,
+            address: Some(peer.address),
             message_bytes: request.len(),
         };
         let message = match RequestMessage::decode(request, self.ttlv_limits()) {
@@ -194,7 +211,8 @@ impl Service for Node {
                 return After::KeepOpen;
             }
         };
-        let first = message.items.first().and_then(|item| item.operation.name()).unwrap_or("unknown operation");
+        let first =
+            message.items.first().and_then(|item| item.operation.name()).unwrap_or("unknown operation");
         // The writer takes the message over, so what a failed audit has to echo is kept aside only where it may.
         let outcome = self.outcome(message, &peer.client, request.len()).await;
         self.deliver(who, None, outcome, answer);
@@ -234,4 +252,3 @@ impl Health for Node {
         reasons
     }
 }
-

@@ -24,7 +24,12 @@ pub(super) struct Start {
 /// Opens the keyring, or makes it where nothing was ever sealed.
 ///
 /// Fails where the log or a snapshot holds something and the keyring is gone: a new one could open nothing of it.
-pub(super) fn keyring(root: RootKey, dir: &DataDir, log: &SledLog, snapshots: &Snapshots) -> anyhow::Result<Keyring> {
+pub(super) fn keyring(
+    root: RootKey,
+    dir: &DataDir,
+    log: &SledLog,
+    snapshots: &Snapshots,
+) -> anyhow::Result<Keyring> {
     let path = dir.keyring();
     if path.exists() {
         return Keyring::open(root, &path).context("cannot open the keyring");
@@ -64,7 +69,8 @@ pub(super) fn read(log: &SledLog, snapshots: &Snapshots, clock: &Clock) -> anyho
             bail!("the log ends at entry {applied}, and says it holds {last}");
         }
         for entry in entries {
-            let events = Event::decode_all(&entry.bytes).with_context(|| format!("in entry {}", entry.index))?;
+            let events =
+                Event::decode_all(&entry.bytes).with_context(|| format!("in entry {}", entry.index))?;
             for event in &events {
                 objects.apply(event);
                 if let Some(at) = event.at() {

@@ -1,10 +1,10 @@
 //! What the node's tasks share: the objects in memory, and what deciding about them needs.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use kms_core::{Client, Context, Draft, Id, Objects, Outcome};
 use kmip::RequestMessage;
+use kms_core::{About, Client, Context, Draft, Id, Object, Objects, Outcome, Vault};
 
 use super::vault::{KeyringVault, SystemEntropy};
 use crate::clock::Clock;
@@ -12,18 +12,26 @@ use crate::clock::Clock;
 /// What Query says this server is.
 pub(super) const VENDOR_IDENTIFICATION: &str = concat!("kms-server ", env!("CARGO_PKG_VERSION"));
 
+/// Objects that readiness looks at for one that holds material; destroyed ones do not.
+const READY_LOOK_MAX: usize = 1000;
+
 #[derive(Debug)]
 pub(super) struct State {
     objects: RwLock<Objects>,
     pub(super) vault: KeyringVault,
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<Clock>,
     pub(super) limits: kms_core::Limits,
     /// When each object was last read, as far as this process knows; one entry an object at most.
     last_read: Mutex<HashMap<Id, i64>>,
 }
 
 impl State {
-    pub(super) fn new(objects: Objects, vault: KeyringVault, clock: Clock, limits: kms_core::Limits) -> Self {
+    pub(super) fn new(
+        objects: Objects,
+        vault: KeyringVault,
+        clock: Arc<Clock>,
+        limits: kms_core::Limits,
+    ) -> Self {
         Self { objects: RwLock::new(objects), vault, clock, limits, last_read: Mutex::default() }
     }
 
@@ -65,5 +73,21 @@ impl State {
     /// When the object's material last went out, in seconds since 1970.
     pub(super) fn last_read(&self, id: Id) -> Option<i64> {
         self.last_read.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    /// Why no key can be read, if none can: really opens one, each time another.
+    pub(super) fn cannot_read(&self) -> Option<String> {
+        let object = {
+            let objects = self.objects();
+            let begin = Id::random(&mut SystemEntropy);
+            let with_material = |object: &&Arc<Object>| object.material.is_some();
+            let found =
+                objects.after(Some(begin)).chain(objects.iter()).take(READY_LOOK_MAX).find(with_material);
+            found.cloned()?
+        };
+        let about = About { id: object.id, object_type: object.object_type, tenant: &object.tenant };
+        let sealed = object.material.as_deref().unwrap_or_default();
+        let error = self.vault.open(&about, sealed).err()?;
+        Some(format!("the key {} cannot be opened: {error}", object.id))
     }
 }

@@ -36,7 +36,12 @@ pub(super) type Change = Box<dyn FnOnce(&mut Draft<'_>) -> Result<(), Refusal> +
 /// What the writer is asked to do.
 pub(super) enum Work {
     /// A client's request.
-    Request { request: Arc<RequestMessage>, client: Arc<Client>, bytes: usize, answer: oneshot::Sender<Outcome> },
+    Request {
+        request: Arc<RequestMessage>,
+        client: Arc<Client>,
+        bytes: usize,
+        answer: oneshot::Sender<Outcome>,
+    },
     /// An operator's change.
     Change { change: Change, answer: oneshot::Sender<Result<(), Refusal>> },
     /// A snapshot was written, and the log may be purged up to here.
@@ -157,7 +162,8 @@ impl Thread {
     fn run(mut self, mut queue: mpsc::Receiver<Work>) {
         let mut group = Vec::with_capacity(GATHER_MAX);
         loop {
-            let first = if self.purge_to >= self.log.first() { queue.try_recv().ok() } else { queue.blocking_recv() };
+            let first =
+                if self.purge_to >= self.log.first() { queue.try_recv().ok() } else { queue.blocking_recv() };
             let Some(first) = first else {
                 if queue.is_closed() && queue.is_empty() {
                     return;
@@ -172,7 +178,8 @@ impl Thread {
                 match work {
                     Work::Purge { index } => {
                         self.snapshot_runs = false;
-                        self.position.snapshot = self.snapshots.indexes().ok().and_then(|i| i.first().copied()).unwrap_or(0);
+                        self.position.snapshot =
+                            self.snapshots.indexes().ok().and_then(|i| i.first().copied()).unwrap_or(0);
                         self.purge_to = index;
                     }
                     Work::SnapshotFailed => self.snapshot_runs = false,

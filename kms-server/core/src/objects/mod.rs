@@ -13,7 +13,8 @@ use ttlv::Writer;
 use crate::event::{read_client, read_object, write_client, write_object};
 use crate::{DecodeError, Event, Id, RegisteredClient, Tenant};
 
-pub use object::{LEASE_TIME_S, Object};
+pub(crate) use object::LEASE_TIME_S;
+pub use object::Object;
 
 /// The state that the log makes.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,12 @@ impl Objects {
     /// All objects, by identifier.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Object>> {
         self.objects.values()
+    }
+
+    /// The objects behind this identifier, or all, by identifier.
+    pub fn after(&self, id: Option<Id>) -> impl Iterator<Item = &Arc<Object>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        self.objects.range((id.map_or(Unbounded, Excluded), Unbounded)).map(|(_, object)| object)
     }
 
     /// Objects, destroyed ones counted.

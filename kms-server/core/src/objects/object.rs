@@ -8,7 +8,7 @@ use crate::{Event, Id, Tenant, lifecycle};
 
 /// The lease that every key is on (KMIP 1.4 section 3.20): an hour, in seconds. After it a client should ask again; the
 /// server takes nothing away.
-pub const LEASE_TIME_S: u32 = 3600;
+pub(crate) const LEASE_TIME_S: u32 = 3600;
 
 /// A managed object as the server keeps it.
 #[derive(Clone, PartialEq, Eq)]
