@@ -5,8 +5,8 @@
 //! keeps unknown tags and values; what is written is strictly for the version of the request.
 
 pub mod attribute;
-//CL
-//CLM
+#[cfg(feature = "client")]
+pub mod client;
 pub mod enumeration;
 pub mod mask;
 pub mod message;
