@@ -8,6 +8,7 @@ pub mod attribute;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod enumeration;
+pub mod leaks;
 pub mod mask;
 pub mod message;
 pub mod object;

@@ -5,11 +5,13 @@
 //!
 //! - [`ClientConfig`] says who the server is, how it is trusted, who we are, and how long we wait.
 //! - [`Client::connect`] gives a [`Connection`]; [`Connection::call`] asks, [`Connection::one`] asks for one thing.
+//! - [`vcenter`] asks as vCenter does and is as particular about the answers.
 
 mod config;
 mod connection;
 mod error;
 mod trust;
+pub mod vcenter;
 
 pub use config::{
     CONNECT_TIMEOUT_DEFAULT, ClientConfig, ClientConfigBuilder, HANDSHAKE_TIMEOUT_DEFAULT,
