@@ -1,5 +1,7 @@
 //! What a client may set, add, change and delete: the columns of the attribute table, enforced in one place.
 
+use std::collections::BTreeSet;
+
 use kmip::attribute::{
     ApplicationSpecificInformation, Attribute, AttributeName, Digest, Link, Modifiable, Name,
     RevocationReason, Rule, SetBy, StandardAttribute, UsageLimits,
@@ -10,7 +12,7 @@ use kmip::{ProtocolVersion, TemplateAttribute};
 use ttlv::Value;
 
 use crate::operations::Call;
-use crate::{Object, Refusal};
+use crate::{Limits, Object, Refusal, gate, size};
 
 /// The attributes that a new object is to have, checked, each with its index.
 #[derive(Debug, Default)]
@@ -33,15 +35,11 @@ impl NewAttributes {
             new.merge(call.template(name)?);
         }
         new.merge(template.attributes.clone());
-        let mut seen: Vec<&AttributeName> = Vec::new();
+        new.check_size(call.limits())?;
+        let mut seen: BTreeSet<&AttributeName> = BTreeSet::new();
         for attribute in &new.attributes {
-            let first = !seen.contains(&&attribute.name);
+            let first = seen.insert(&attribute.name);
             check_new(call, object_type, attribute, first)?;
-            seen.push(&attribute.name);
-        }
-        let limit = call.limits().attributes_per_object_max;
-        if new.attributes.len() > limit {
-            return Err(too_many(limit));
         }
         new.number();
         new.check_dates()?;
@@ -68,7 +66,15 @@ impl NewAttributes {
         }
     }
 
-    fn check_dates(&self) -> Result<(), Refusal> {
+    /// Refuses more attributes, or larger ones, than an object may have.
+    pub(crate) fn check_size(&self, limits: &Limits) -> Result<(), Refusal> {
+        if self.attributes.len() > limits.attributes_per_object_max {
+            return Err(too_many(limits.attributes_per_object_max));
+        }
+        check_bytes(self.attributes.iter())
+    }
+
+    pub(crate) fn check_dates(&self) -> Result<(), Refusal> {
         check_date_order(&|attribute| self.date(attribute))
     }
 
@@ -109,6 +115,14 @@ impl NewAttributes {
         self.attributes.push(Attribute { name, index: Some(0), value });
     }
 
+    /// Adds an instance that the server sets beside those that are there.
+    pub(crate) fn add(&mut self, attribute: StandardAttribute, value: Value) {
+        let name = AttributeName::from(attribute);
+        let used = self.attributes.iter().filter(|known| known.name == name).filter_map(|known| known.index);
+        let index = Some(used.max().map_or(0, |index| index.saturating_add(1)));
+        self.attributes.push(Attribute { name, index, value });
+    }
+
     /// Adds an attribute that the server sets where the client did not.
     pub(crate) fn set_if_absent(&mut self, attribute: StandardAttribute, value: Value) {
         if self.first(attribute).is_none() {
@@ -116,7 +130,7 @@ impl NewAttributes {
         }
     }
 
-    /// The state that the dates make of a new object (KMIP 1.4 section 3.22, transition 1).
+    /// All of them.
     pub(crate) fn into_attributes(self) -> Vec<Attribute> {
         self.attributes
     }
@@ -233,6 +247,20 @@ fn taken_name(call: &Call<'_, '_, '_>, attribute: &Attribute) -> Option<String> 
     Some(format!("an object of the name {:?} is there already", name.value))
 }
 
+/// Bytes of all attributes of one object: 1 MiB, as much as one request of the default size could bring. More is refused
+/// with Index Out of Bounds; else an object could grow, request by request, past what a snapshot's record holds.
+pub(crate) const ATTRIBUTES_BYTES_MAX: usize = 1 << 20;
+
+fn check_bytes<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Result<(), Refusal> {
+    let bytes: usize = attributes.map(size::of_attribute).sum();
+    if bytes <= ATTRIBUTES_BYTES_MAX {
+        return Ok(());
+    }
+    let message =
+        format!("the attributes of an object have at most {ATTRIBUTES_BYTES_MAX} bytes, got {bytes}");
+    Err(Refusal::new(ResultReason::IndexOutOfBounds, message))
+}
+
 fn too_many(limit: usize) -> Refusal {
     Refusal::new(ResultReason::IndexOutOfBounds, format!("an object has at most {limit} attributes"))
 }
@@ -289,9 +317,7 @@ pub(crate) fn check_added(
                 "{name} is set when an object comes to be, not later"
             )));
         }
-        check_modifiable(rule, object, now)?;
-        check_value(rule, &attribute.value)?;
-        check_date_change(object, rule.attribute, &attribute.value)?;
+        check_change(call, rule, object, &attribute.value)?;
         if let Some(taken) = taken_name(call, attribute) {
             return Err(Refusal::illegal_operation(taken));
         }
@@ -300,6 +326,7 @@ pub(crate) fn check_added(
     if object.attributes.len() >= limit {
         return Err(too_many(limit));
     }
+    check_bytes(object.attributes.iter().chain([attribute]))?;
     // An index that was free once is not used again while a higher one lives (KMIP 1.4 section 2.1.1: it "SHALL NOT
     // change when other instances are added or deleted").
     let highest =
@@ -318,10 +345,8 @@ pub(crate) fn check_modified(
     let now = call.now();
     let index = attribute.index.unwrap_or(0);
     let rule = known_rule(name, call.version)?;
-    if let Some(rule) = rule {
-        if rule.client_modifies == Modifiable::No {
-            return Err(Refusal::permission_denied(format!("{name} is read-only")));
-        }
+    if rule.is_some_and(|rule| rule.client_modifies == Modifiable::No) {
+        return Err(Refusal::permission_denied(format!("{name} is read-only")));
     }
     let instances = object.instances(name, now);
     if instances.is_empty() {
@@ -332,15 +357,15 @@ pub(crate) fn check_modified(
         return Err(Refusal::new(reason, format!("the object has no {name} with index {index}")));
     };
     if let Some(rule) = rule {
-        check_modifiable(rule, object, now)?;
-        check_value(rule, &attribute.value)?;
-        check_date_change(object, rule.attribute, &attribute.value)?;
-        if current.value != attribute.value {
-            if let Some(taken) = taken_name(call, attribute) {
-                return Err(Refusal::illegal_operation(taken));
-            }
+        check_change(call, rule, object, &attribute.value)?;
+        if current.value != attribute.value
+            && let Some(taken) = taken_name(call, attribute)
+        {
+            return Err(Refusal::illegal_operation(taken));
         }
     }
+    let others = object.attributes.iter().filter(|known| known.name != *name || known.index != Some(index));
+    check_bytes(others.chain([attribute]))?;
     Ok(Attribute { index: Some(index), ..attribute.clone() })
 }
 
@@ -361,10 +386,21 @@ pub(crate) fn check_deleted(
     let index = index.unwrap_or(0);
     let instances = object.instances(name, now);
     let found = instances.into_iter().find(|known| known.index.unwrap_or(0) == index);
-    found.ok_or_else(|| {
+    // What a client's version cannot express is not there for it.
+    found.and_then(|found| gate::visible(found, call.version)).ok_or_else(|| {
         let reason = ResultReason::ItemNotFound;
         Refusal::new(reason, format!("the object has no {name} with index {index}"))
     })
+}
+
+/// Whether an attribute of `object` may be added, or changed, to `value` now.
+fn check_change(call: &Call<'_, '_, '_>, rule: &Rule, object: &Object, value: &Value) -> Result<(), Refusal> {
+    if rule.attribute == StandardAttribute::DeactivationDate {
+        call.authorised.may_deactivate()?;
+    }
+    check_modifiable(rule, object, call.now())?;
+    check_value(rule, value)?;
+    check_date_change(object, rule.attribute, value)
 }
 
 /// Whether the state of the object lets its client change the attribute now.

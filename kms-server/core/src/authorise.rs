@@ -15,6 +15,12 @@ impl<'a> Authorised<'a> {
     pub fn tenant(&self) -> &'a Tenant {
         &self.client.tenant
     }
+
+    /// Refuses a client that may not take a key out of use, whichever operation it chose for it: a Deactivation Date that
+    /// is set later does what Revoke does.
+    pub(crate) fn may_deactivate(&self) -> Result<(), Refusal> {
+        if self.client.rights.destroy { Ok(()) } else { Err(missing(self.client, "destroy")) }
+    }
 }
 
 /// Checks the client's rights.
@@ -40,8 +46,12 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
     if granted {
         return Ok(Authorised { client });
     }
-    Err(Refusal::permission_denied(format!(
+    Err(missing(client, right))
+}
+
+fn missing(client: &Client, right: &str) -> Refusal {
+    Refusal::permission_denied(format!(
         "client {} has no right to {right} objects; hint: an operator grants it with kms client add --rights",
         client.name
-    )))
+    ))
 }

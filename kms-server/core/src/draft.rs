@@ -17,12 +17,25 @@ pub struct Draft<'a> {
     events: Vec<Event>,
     /// Objects that the events touch, as they would be; `None` where one would be gone.
     touched: BTreeMap<Id, Option<Arc<Object>>>,
+    /// For each event what `touched` held of its object before it, so that it can be taken back alone.
+    before: Vec<Before>,
+    /// Objects that the events add to a tenant, less those that they remove.
+    added: BTreeMap<Tenant, i64>,
 }
+
+/// What an event took the place of: an entry of `touched`, if its object had one.
+type Before = Option<(Id, Option<Option<Arc<Object>>>)>;
 
 impl<'a> Draft<'a> {
     /// An empty draft on `base`.
     pub fn new(base: &'a Objects) -> Self {
-        Self { base, events: Vec::new(), touched: BTreeMap::new() }
+        Self {
+            base,
+            events: Vec::new(),
+            touched: BTreeMap::new(),
+            before: Vec::new(),
+            added: BTreeMap::new(),
+        }
     }
 
     /// The events so far.
@@ -40,37 +53,54 @@ impl<'a> Draft<'a> {
         self.events.len()
     }
 
-    /// Takes back all events since `mark`.
+    /// Takes back all events since `mark`; costs as many steps as there are such events.
     pub fn rollback(&mut self, mark: usize) {
-        if mark >= self.events.len() {
-            return;
-        }
-        self.events.truncate(mark);
-        self.touched.clear();
-        for event in std::mem::take(&mut self.events) {
-            self.push(event);
+        while self.events.len() > mark {
+            self.events.pop();
+            let Some((id, before)) = self.before.pop().flatten() else { continue };
+            let now = self.any(id).map(|object| object.tenant.clone());
+            match before {
+                Some(entry) => self.touched.insert(id, entry),
+                None => self.touched.remove(&id),
+            };
+            let then = self.any(id).map(|object| object.tenant.clone());
+            self.count(now, then);
         }
     }
 
     /// Adds an event.
     pub fn push(&mut self, event: Event) {
-        match &event {
-            Event::Created { id, .. } => {
-                self.touched.insert(*id, Object::created(&event).map(Arc::new));
+        self.before.push(event.object().map(|id| (id, self.touched.get(&id).cloned())));
+        if let Some(id) = event.object() {
+            let known = self.any(id);
+            let then = known.map(|object| object.tenant.clone());
+            let becomes = match &event {
+                Event::Created { .. } => Object::created(&event).map(Arc::new),
+                Event::Removed { .. } => None,
+                _ => known.cloned().map(|mut object| {
+                    Arc::make_mut(&mut object).apply(&event);
+                    object
+                }),
+            };
+            let now = becomes.as_ref().map(|object| object.tenant.clone());
+            if then.is_some() || now.is_some() {
+                self.touched.insert(id, becomes);
             }
-            Event::Removed { id } => {
-                self.touched.insert(*id, None);
-            }
-            _ => {
-                if let Some(id) = event.object() {
-                    if let Some(mut object) = self.any(id).cloned() {
-                        Arc::make_mut(&mut object).apply(&event);
-                        self.touched.insert(id, Some(object));
-                    }
-                }
-            }
+            self.count(then, now);
         }
         self.events.push(event);
+    }
+
+    /// Notes that an object that was `then`'s is `now`'s.
+    fn count(&mut self, then: Option<Tenant>, now: Option<Tenant>) {
+        if then == now {
+            return;
+        }
+        for (tenant, change) in [(then, -1), (now, 1)] {
+            if let Some(tenant) = tenant {
+                *self.added.entry(tenant).or_default() += change;
+            }
+        }
     }
 
     /// An object of the client's own tenant. Any other is not found, whether it exists or not.
@@ -114,10 +144,11 @@ impl<'a> Draft<'a> {
 
     /// How many objects a tenant would have.
     pub fn count_of_tenant(&self, tenant: &Tenant) -> usize {
-        let added = |(id, object): (&Id, &Option<Arc<Object>>)| {
-            object.as_ref().is_some_and(|object| object.tenant == *tenant) && self.base.object(*id).is_none()
-        };
-        self.base.count_of_tenant(tenant) + self.touched.iter().filter(|entry| added(*entry)).count()
+        let base = self.base.count_of_tenant(tenant);
+        let added = self.added.get(tenant).copied().unwrap_or(0);
+        usize::try_from(added.unsigned_abs()).map_or(base, |change| {
+            if added < 0 { base.saturating_sub(change) } else { base.saturating_add(change) }
+        })
     }
 
     /// The client of this name, as it would be.

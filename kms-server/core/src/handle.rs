@@ -2,41 +2,11 @@
 //! and 7, sections 11.1 and 11.43).
 
 use kmip::enumeration::{BatchErrorContinuationOption, Operation, ResultReason, ResultStatus};
-use kmip::{
-    ProtocolVersion, RequestItem, RequestMessage, RequestPayload, ResponseHeader, ResponseItem,
-    ResponseMessage,
-};
+use kmip::{ProtocolVersion, RequestItem, RequestMessage, RequestPayload, ResponseItem};
 
 use crate::operations::{self, Call};
-use crate::{Context, Draft, Id, Refusal, authorise};
-
-/// What became of a request. The events it drafted stand in the draft.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The answer; to be sent only when the events are on disk.
-    pub response: ResponseMessage,
-    /// One entry an item, in order; to be written before the answer is sent.
-    pub audit: Vec<AuditItem>,
-    /// Objects whose material the answer holds.
-    pub served: Vec<Id>,
-}
-
-/// What the audit says of one item. Holds no key material.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditItem {
-    /// What was asked; `None` where the message could not be read that far.
-    pub operation: Option<Operation>,
-    /// The object: as asked, as resolved by the ID Placeholder, or as made.
-    pub unique_identifier: Option<String>,
-    /// How it ended.
-    pub result_status: ResultStatus,
-    /// Why it failed.
-    pub result_reason: Option<ResultReason>,
-    /// What the client was told.
-    pub message: Option<String>,
-    /// What only the log is told.
-    pub log: Option<String>,
-}
+use crate::outcome::{asked, failed, response_bytes_max, too_large};
+use crate::{AuditItem, Context, Draft, Id, Outcome, Refusal, authorise, refuse_all, refuse_message, size};
 
 /// Whether a request can be answered without changing anything, but for the freshness of what it fetches.
 pub fn is_read_only(request: &RequestMessage) -> bool {
@@ -58,7 +28,9 @@ pub fn is_read_only(request: &RequestMessage) -> bool {
 
 /// Decides a request on top of `draft`, which then holds its events too.
 ///
-/// Cannot fail as a whole: what is wrong is said in the response.
+/// Cannot fail as a whole: what is wrong is said in the response. A response of more bytes than the client takes
+/// (Maximum Response Size, KMIP 1.4 section 6.3) or than [`Limits::response_bytes_max`](crate::Limits) is not sent:
+/// every item is refused with Response Too Large, and no event of the request stays in the draft.
 pub fn handle(request: &RequestMessage, context: &mut Context<'_>, draft: &mut Draft<'_>) -> Outcome {
     let begin = draft.mark();
     let asked = request.header.protocol_version;
@@ -87,16 +59,24 @@ pub fn handle(request: &RequestMessage, context: &mut Context<'_>, draft: &mut D
     let mut batch = Batch {
         version,
         asked,
+        limit: response_bytes_max(request, context.limits),
+        answered_bytes: 0,
         id_placeholder: None,
         items: Vec::new(),
         audit: Vec::new(),
         served: Vec::new(),
     };
     batch.run(request, context, draft, begin);
-    let count = i32::try_from(batch.items.len()).unwrap_or(i32::MAX);
-    let response =
-        ResponseMessage { header: ResponseHeader::new(version, context.now, count), items: batch.items };
-    Outcome { response, audit: batch.audit, served: batch.served }
+    if !batch.is_hopeless() {
+        let Batch { limit, items, audit, served, .. } = batch;
+        let outcome = Outcome::new(version, context.now, items, audit, served);
+        if outcome.encoded.len() <= limit {
+            return outcome;
+        }
+    }
+    draft.rollback(begin);
+    let limit = response_bytes_max(request, context.limits);
+    refuse_all(request, version, context.now, &too_large(limit))
 }
 
 /// The version that the answer is in: the request's own, or our newest where its minor version is newer still, whose
@@ -128,6 +108,10 @@ fn check_message(request: &RequestMessage, context: &Context<'_>) -> Result<(), 
 struct Batch {
     version: ProtocolVersion,
     asked: ProtocolVersion,
+    /// Bytes that the answer may have.
+    limit: usize,
+    /// Bytes that the answers so far have at least.
+    answered_bytes: usize,
     id_placeholder: Option<Id>,
     items: Vec<ResponseItem>,
     audit: Vec<AuditItem>,
@@ -153,6 +137,9 @@ impl Batch {
                 draft.rollback(mark);
             }
             self.answer(item, result);
+            if self.is_hopeless() {
+                return;
+            }
             if !failed {
                 continue;
             }
@@ -166,6 +153,11 @@ impl Batch {
                 BatchErrorContinuationOption::Stop | BatchErrorContinuationOption::Unknown(_) => return,
             }
         }
+    }
+
+    /// Whether the answer is too large already, however the rest of the batch ends: it is not gathered further.
+    fn is_hopeless(&self) -> bool {
+        self.answered_bytes > self.limit
     }
 
     fn item(
@@ -182,13 +174,9 @@ impl Batch {
         if operation.introduced() > self.version && operation != Operation::DiscoverVersions {
             return Err(not_supported(operation, self.version));
         }
-        // "Same major & minor version, unknown field": Invalid Field; a newer minor version's are passed over.
-        if let (Some(node), true) = (item.unrecognised.first(), self.asked == self.version) {
-            let name = kmip::tag::name(node.tag).unwrap_or("unknown tag");
-            return Err(Refusal::invalid_field(format!(
-                "{operation} has no field {name} ({}) there",
-                node.tag
-            )));
+        self.check_recognised(item)?;
+        if let RequestPayload::Other { .. } = &item.payload {
+            return Err(not_supported(operation, self.version));
         }
         let authorised = authorise(context.client, operation)?;
         let mut call = Call {
@@ -202,9 +190,25 @@ impl Batch {
         operations::carry_out(&item.payload, &mut call)
     }
 
+    /// Refuses a field that is there twice, and one that is unknown in the request's own version; a newer minor version's
+    /// unknown fields are passed over (KMIP 1.4 section 11.1).
+    fn check_recognised(&self, item: &RequestItem) -> Result<(), Refusal> {
+        let (Some(node), true) = (item.unrecognised.first(), self.asked == self.version) else {
+            return Ok(());
+        };
+        let (operation, tag) = (item.operation, node.tag);
+        let name = kmip::tag::name(tag).unwrap_or("unknown tag");
+        if operations::holds_field(&item.payload, tag, self.version) {
+            return Err(Refusal::invalid_message(format!(
+                "{operation} has the field {name} twice, or out of order"
+            )));
+        }
+        Err(Refusal::invalid_field(format!("{operation} has no field {name} ({tag}) there")))
+    }
+
     fn answer(&mut self, item: &RequestItem, result: Result<operations::Done, Refusal>) {
         let id = item.unique_batch_item_id.clone();
-        let asked = operations::unique_identifier(&item.payload).map(str::to_owned);
+        let asked = asked(item);
         let (response, audit) = match result {
             Ok(done) => {
                 let audit = AuditItem {
@@ -215,6 +219,7 @@ impl Batch {
                     message: None,
                     log: None,
                 };
+                self.answered_bytes = self.answered_bytes.saturating_add(size::of_payload(&done.payload));
                 (ResponseItem::success(id, done.payload), audit)
             }
             Err(refusal) => failed(Some(item.operation), id, asked, &refusal),
@@ -233,6 +238,7 @@ impl Batch {
             audit.result_status = ResultStatus::OperationUndone;
         }
         self.served.clear();
+        self.answered_bytes = 0;
     }
 }
 
@@ -248,55 +254,4 @@ fn error_text(error: &ttlv::Error) -> String {
         Some(name) => format!("{name}, at byte {}: {}", error.offset, error.kind),
         None => error.to_string(),
     }
-}
-
-fn failed(
-    operation: Option<Operation>,
-    unique_batch_item_id: Option<Vec<u8>>,
-    unique_identifier: Option<String>,
-    refusal: &Refusal,
-) -> (ResponseItem, AuditItem) {
-    let response =
-        ResponseItem::failure(operation, unique_batch_item_id, refusal.reason, refusal.message.clone());
-    let audit = AuditItem {
-        operation,
-        unique_identifier,
-        result_status: ResultStatus::OperationFailed,
-        result_reason: Some(refusal.reason),
-        message: Some(refusal.message.clone()),
-        log: refusal.log.clone(),
-    };
-    (response, audit)
-}
-
-/// Refuses a message as a whole, in one item that names no operation: it could not be read, or no item of it can be
-/// answered.
-pub fn refuse_message(version: ProtocolVersion, now: i64, refusal: &Refusal) -> Outcome {
-    let (item, audit) = failed(None, None, None, refusal);
-    Outcome {
-        response: ResponseMessage { header: ResponseHeader::new(version, now, 1), items: vec![item] },
-        audit: vec![audit],
-        served: Vec::new(),
-    }
-}
-
-/// Refuses each item of a message for the same reason, operations and batch item identifiers echoed: a response that
-/// is too large, an audit that cannot be written, a node without quorum.
-pub fn refuse_all(
-    request: &RequestMessage,
-    version: ProtocolVersion,
-    now: i64,
-    refusal: &Refusal,
-) -> Outcome {
-    let (items, audit) = request
-        .items
-        .iter()
-        .map(|item| {
-            let asked = operations::unique_identifier(&item.payload).map(str::to_owned);
-            failed(Some(item.operation), item.unique_batch_item_id.clone(), asked, refusal)
-        })
-        .collect::<(Vec<_>, Vec<_>)>();
-    let count = i32::try_from(items.len()).unwrap_or(i32::MAX);
-    let response = ResponseMessage { header: ResponseHeader::new(version, now, count), items };
-    Outcome { response, audit, served: Vec::new() }
 }

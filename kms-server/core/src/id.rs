@@ -16,9 +16,10 @@ impl Id {
         Self(*uuid::Builder::from_random_bytes(bytes).as_uuid().as_bytes())
     }
 
-    /// Reads an identifier as this server writes it; `None` for any other text, which names no object here.
+    /// Reads an identifier as this server writes it, in lower case with hyphens; `None` for any other text, which names no
+    /// object here.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 36 {
+        if text.len() != 36 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;
         }
         uuid::Uuid::try_parse(text).ok().map(|uuid| Self(*uuid.as_bytes()))

@@ -13,10 +13,18 @@ pub struct Refusal {
     pub log: Option<String>,
 }
 
+/// Characters of a refusal's text: 400, so that a client's own long texts, repeated, make no large response.
+const MESSAGE_CHARS_MAX: usize = 400;
+
 impl Refusal {
     /// A refusal of which the log needs to know no more than the client.
     pub fn new(reason: ResultReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), log: None }
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARS_MAX) {
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { reason, message, log: None }
     }
 
     /// The same, with what only the log may say.
@@ -27,7 +35,7 @@ impl Refusal {
 
     /// No such object, or not this client's: the same words for both.
     pub fn item_not_found(id: &str) -> Self {
-        let shown: String = id.chars().take(64).collect();
+        let shown: String = id.chars().take(crate::IDENTIFIER_CHARS_MAX).collect();
         Self::new(ResultReason::ItemNotFound, format!("no object with the Unique Identifier {shown:?}"))
     }
 

@@ -25,8 +25,11 @@ const OBJECT: Tag = Tag::new(0x54_000c);
 const CHANGED_AT: Tag = Tag::new(0x54_000d);
 const FRESH: Tag = Tag::new(0x54_000e);
 
-/// What is in the log was within these when it went in; they only keep a damaged length from asking for the moon.
-const LIMITS: Limits = Limits { message_bytes_max: 1 << 28, depth_max: 32, items_max: 1 << 24 };
+/// What is in the log was within a request's limits when it went in, and checksums watch over it since. An entry gathers
+/// many requests, so nothing but the stack is guarded here: an entry that was acknowledged must never be too large to
+/// be read back.
+pub(crate) const STORED: Limits =
+    Limits { message_bytes_max: usize::MAX, depth_max: 128, items_max: u32::MAX };
 
 /// Attributes are stored in full; what a client may see of them is decided when it asks.
 const STORED_VERSION: ProtocolVersion = ProtocolVersion::V1_4;
@@ -60,7 +63,7 @@ impl Event {
 
     /// Reads what [`encode_all`](Self::encode_all) made.
     pub fn decode_all(bytes: &[u8]) -> Result<Vec<Self>, DecodeError> {
-        let budget = Budget::new(LIMITS);
+        let budget = Budget::new(STORED);
         let mut reader = Reader::message(bytes, &budget)?.structure()?;
         let mut events = Vec::new();
         while let Some(item) = reader.optional(EVENT)? {
@@ -194,7 +197,7 @@ pub(crate) fn write_object(writer: &mut Writer<'_>, object: &Object) {
 
 /// Reads what [`write_object`] made, if that is next.
 pub(crate) fn read_object(bytes: &[u8]) -> Result<Option<Object>, DecodeError> {
-    let budget = Budget::new(LIMITS);
+    let budget = Budget::new(STORED);
     let item = Reader::message(bytes, &budget)?;
     if item.tag != OBJECT {
         return Ok(None);

@@ -8,7 +8,7 @@ use kmip::{Attribute, AttributeName};
 use crate::{Id, RegisteredClient, Tenant};
 
 pub use encoding::DecodeError;
-pub(crate) use encoding::{read_client, read_object, write_client, write_object};
+pub(crate) use encoding::{STORED, read_client, read_object, write_client, write_object};
 
 /// Something that was decided. To apply one cannot fail.
 #[derive(Clone, Debug, PartialEq, Eq)]

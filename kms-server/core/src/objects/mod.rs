@@ -10,14 +10,14 @@ use std::sync::Arc;
 use kmip::attribute::Name;
 use ttlv::Writer;
 
-use crate::event::{read_client, read_object, write_client, write_object};
+use crate::event::{STORED, read_client, read_object, write_client, write_object};
 use crate::{DecodeError, Event, Id, RegisteredClient, Tenant};
 
 pub(crate) use object::LEASE_TIME_S;
 pub use object::Object;
 
 /// The state that the log makes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Objects {
     objects: BTreeMap<Id, Arc<Object>>,
     by_tenant: BTreeMap<Tenant, BTreeSet<Id>>,
@@ -101,6 +101,9 @@ impl Objects {
                     self.unindex_names(&object);
                     if let Some(ids) = self.by_tenant.get_mut(&object.tenant) {
                         ids.remove(id);
+                        if ids.is_empty() {
+                            self.by_tenant.remove(&object.tenant);
+                        }
                     }
                 }
             }
@@ -140,13 +143,17 @@ impl Objects {
             self.insert(object);
             return Ok(());
         }
-        let budget = ttlv::Budget::new(ttlv::Limits::default());
+        let budget = ttlv::Budget::new(STORED);
         let client = read_client(&mut ttlv::Reader::items(bytes, &budget))?;
         self.clients.insert(client.client.name.to_string(), Arc::new(client));
         Ok(())
     }
 
     fn insert(&mut self, object: Object) {
+        // A log that is replayed from before a snapshot makes what is there already; its names go with it.
+        if let Some(old) = self.objects.remove(&object.id) {
+            self.unindex_names(&old);
+        }
         self.by_tenant.entry(object.tenant.clone()).or_default().insert(object.id);
         self.index_names(&object);
         self.objects.insert(object.id, Arc::new(object));

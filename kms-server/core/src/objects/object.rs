@@ -148,10 +148,10 @@ impl Object {
 
     /// All instances of an attribute as they are at `now`, those that follow from the object's own fields among them.
     pub fn instances(&self, name: &AttributeName, now: i64) -> Vec<Attribute> {
-        if let AttributeName::Standard(attribute) = name {
-            if let Some(value) = self.derived(*attribute, now) {
-                return vec![Attribute::new(*attribute, value)];
-            }
+        if let AttributeName::Standard(attribute) = name
+            && let Some(value) = self.derived(*attribute, now)
+        {
+            return vec![Attribute::new(*attribute, value)];
         }
         self.attributes.iter().filter(|known| known.name == *name).map(shown).collect()
     }

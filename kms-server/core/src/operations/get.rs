@@ -1,12 +1,12 @@
 //! Get (KMIP 1.4 sections 4.11 and 11.12): an object with its material, whatever its state, as long as it has any.
 
-use kmip::StandardAttribute;
 use kmip::enumeration::{KeyFormatType, KeyWrapType, ResultReason};
 use kmip::operations::get::{Request, Response};
+use kmip::{ManagedObject, StandardAttribute};
 use ttlv::Value;
 
 use super::Call;
-use crate::{Event, Object, Refusal};
+use crate::{Event, Object, Refusal, gate};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     let object = call.object(request.unique_identifier.as_deref())?;
@@ -25,8 +25,19 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             "this server does not wrap keys yet; hint: the connection itself is encrypted",
         ));
     }
-    let managed = call.open(&object)?;
+    let mut managed = call.open(&object)?;
     check_form(request, &managed)?;
+    let introduced = gate::object_introduced(&managed);
+    if introduced > call.version {
+        return Err(Refusal::new(
+            ResultReason::KeyFormatTypeNotSupported,
+            format!("KMIP {} has no words for this object; hint: ask in KMIP {introduced}", call.version),
+        ));
+    }
+    if let ManagedObject::Template(attributes) = &mut managed {
+        let inside = std::mem::take(attributes).into_iter();
+        *attributes = inside.filter_map(|attribute| gate::visible(attribute, call.version)).collect();
+    }
     if object.fresh {
         call.draft(Event::Served { id: object.id });
     }
@@ -51,22 +62,26 @@ fn check_extractable(object: &Object) -> Result<(), Refusal> {
 }
 
 /// The material goes out in the form it came in; other forms are refused, never guessed.
-fn check_form(request: &Request, managed: &kmip::ManagedObject) -> Result<(), Refusal> {
+fn check_form(request: &Request, managed: &ManagedObject) -> Result<(), Refusal> {
     let key_block = managed.key_block();
-    let stored = key_block.map_or(KeyFormatType::X509, |block| block.key_format_type);
-    if let Some(asked) = request.key_format_type.filter(|asked| *asked != stored) {
+    let stored = match managed {
+        ManagedObject::Certificate { .. } => Some(KeyFormatType::X509),
+        _ => key_block.map(|block| block.key_format_type),
+    };
+    if let Some(asked) = request.key_format_type.filter(|asked| Some(*asked) != stored) {
+        let stored = stored.map_or("without a Key Format Type".to_owned(), |stored| format!("as {stored}"));
         return Err(Refusal::new(
             ResultReason::KeyFormatTypeNotSupported,
-            format!("the object is kept as {stored}, and not turned into {asked}"),
+            format!("the object is kept {stored}, and not turned into {asked}"),
         ));
     }
-    if let Some(asked) = request.key_compression_type {
-        if key_block.and_then(|block| block.key_compression_type) != Some(asked) {
-            return Err(Refusal::new(
-                ResultReason::KeyCompressionTypeNotSupported,
-                format!("the object is not kept as {asked}, and not turned into it"),
-            ));
-        }
+    if let Some(asked) = request.key_compression_type
+        && key_block.and_then(|block| block.key_compression_type) != Some(asked)
+    {
+        return Err(Refusal::new(
+            ResultReason::KeyCompressionTypeNotSupported,
+            format!("the object is not kept as {asked}, and not turned into it"),
+        ));
     }
     let wrapped = key_block.is_some_and(|block| block.key_wrapping_data.is_some());
     match request.key_wrap_type {

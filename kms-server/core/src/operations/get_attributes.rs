@@ -1,15 +1,18 @@
 //! Get Attributes (KMIP 1.4 sections 4.12 and 11.13). An attribute that has no value is simply not there.
 
+use std::collections::BTreeSet;
+
 use kmip::Attribute;
 use kmip::operations::get_attributes::{Request, Response};
 
 use super::Call;
-use crate::Refusal;
+use crate::{Refusal, gate};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     let object = call.object(request.unique_identifier.as_deref())?;
     let names = &request.attribute_names;
-    if let Some((_, twice)) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
         return Err(Refusal::invalid_message(format!("the Attribute Name {twice} is there more than once")));
     }
     let attributes: Vec<Attribute> = if names.is_empty() {
@@ -20,6 +23,9 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let version = call.version;
     Ok(Response {
         unique_identifier: object.id.to_string(),
-        attributes: attributes.into_iter().filter(|attribute| attribute.name.known_in(version)).collect(),
+        attributes: attributes
+            .into_iter()
+            .filter_map(|attribute| gate::visible(attribute, version))
+            .collect(),
     })
 }

@@ -14,7 +14,10 @@ use crate::{Object, Refusal};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     check_filters(request, call)?;
-    let name = request.attributes.iter().find(|filter| filter.name == StandardAttribute::Name.into());
+    let filter =
+        |name: StandardAttribute| request.attributes.iter().find(move |filter| filter.name == name.into());
+    // Destroyed objects no longer stand in the index of names.
+    let name = filter(StandardAttribute::Name).filter(|_| filter(StandardAttribute::State).is_none());
     let name = name.and_then(|filter| Name::from_value(&filter.value));
     let mut found: Vec<&Arc<Object>> = Vec::new();
     // Nothing is archived, so a mask without the on-line bit matches nothing.
@@ -49,6 +52,11 @@ fn check_filters(request: &Request, call: &Call<'_, '_, '_>) -> Result<(), Refus
             return Err(Refusal::invalid_field(format!("{name} is less than zero")));
         }
     }
+    let limit = call.limits().attributes_per_object_max;
+    if request.attributes.len() > limit {
+        let count = request.attributes.len();
+        return Err(Refusal::invalid_field(format!("Locate takes at most {limit} attributes, got {count}")));
+    }
     for filter in &request.attributes {
         let known =
             filter.name.is_custom() || filter.name.rule().is_some_and(|rule| rule.introduced <= call.version);
@@ -64,8 +72,10 @@ fn check_filters(request: &Request, call: &Call<'_, '_, '_>) -> Result<(), Refus
 
 fn matches(request: &Request, object: &Object, call: &Call<'_, '_, '_>) -> bool {
     let now = call.now();
-    let state = Attribute::new(StandardAttribute::State, Value::Enumeration(object.state.number()));
-    if object.is_destroyed() && !request.attributes.contains(&state) {
+    // A destroyed object is found by those alone who ask for its State.
+    let asks_state =
+        || request.attributes.iter().any(|filter| filter.name == StandardAttribute::State.into());
+    if object.is_destroyed() && !asks_state() {
         return false;
     }
     match request.object_group_member {

@@ -21,9 +21,10 @@ use std::sync::Arc;
 
 use kmip::object::ManagedObject;
 use kmip::{ProtocolVersion, RequestPayload, ResponsePayload};
-use ttlv::{Budget, Reader, Writer};
+use ttlv::{Budget, Reader, Tag, Writer};
 use zeroize::Zeroizing;
 
+use crate::event::STORED;
 use crate::handle::not_supported;
 use crate::{About, Authorised, Context, Draft, Event, Id, Limits, Object, Refusal};
 
@@ -108,6 +109,22 @@ pub(crate) fn unique_identifier(payload: &RequestPayload) -> Option<&str> {
     }
 }
 
+/// Whether a request has a field of this tag among those that its operation knows.
+pub(crate) fn holds_field(payload: &RequestPayload, tag: Tag, version: ProtocolVersion) -> bool {
+    let mut bytes = Zeroizing::new(Vec::new());
+    Writer::new(&mut bytes).structure(kmip::tag::REQUEST_PAYLOAD, |writer| payload.write(writer, version));
+    let budget = Budget::new(STORED);
+    let Ok(mut fields) = Reader::message(&bytes, &budget).and_then(|item| item.structure()) else {
+        return false;
+    };
+    while let Ok(Some(field)) = fields.next_item() {
+        if field.tag == tag {
+            return true;
+        }
+    }
+    false
+}
+
 /// The identifier that an answer names, if it names one.
 fn answered_identifier(payload: &ResponsePayload) -> Option<&str> {
     match payload {
@@ -178,7 +195,7 @@ impl Call<'_, '_, '_> {
             object.material.as_ref().ok_or_else(|| Refusal::item_not_found(&object.id.to_string()))?;
         let about = About { id: object.id, object_type: object.object_type, tenant: &object.tenant };
         let plain = self.context.vault.open(&about, sealed).map_err(|error| failure(error.to_string()))?;
-        let budget = Budget::new(ttlv::Limits { message_bytes_max: usize::MAX, ..ttlv::Limits::default() });
+        let budget = Budget::new(STORED);
         let read = Reader::message(&plain, &budget).and_then(|item| ManagedObject::read(&item));
         read.map_err(|error| failure(error.to_string()))
     }

@@ -58,12 +58,18 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
         }
         shift_dates(&old, call.now(), offset, &mut attributes)?;
     }
+    let redated = DATES.into_iter().any(|date| wanted.date(date).is_some());
     attributes.override_with(wanted);
+    attributes.check_size(call.limits())?;
+    // Those that are only copied are as the old key's life has left them.
+    if redated {
+        attributes.check_dates()?;
+    }
     let object = make_key(call, &mut attributes)?;
     made_here(call, &mut attributes);
     let replaced =
         Link { link_type: LinkType::ReplacedObjectLink, linked_object_identifier: old.id.to_string() };
-    attributes.set(StandardAttribute::Link, replaced.to_value());
+    attributes.add(StandardAttribute::Link, replaced.to_value());
     let id = draft_created(call, object, attributes)?;
     let replacement =
         Link { link_type: LinkType::ReplacementObjectLink, linked_object_identifier: id.to_string() };
@@ -77,6 +83,10 @@ fn check_old(old: &Object) -> Result<(), Refusal> {
     }
     if old.is_destroyed() {
         return Err(Refusal::permission_denied("the key is destroyed, there is nothing to re-key"));
+    }
+    if old.first(StandardAttribute::KeyValuePresent) == Some(&Value::Boolean(false)) {
+        let message = "the Key Value is not on this server, there is nothing to re-key";
+        return Err(Refusal::new(ResultReason::KeyValueNotPresent, message));
     }
     if old.instances(&StandardAttribute::Link.into(), 0).iter().any(is_replacement) {
         return Err(Refusal::permission_denied("the key was replaced already; hint: re-key its replacement"));

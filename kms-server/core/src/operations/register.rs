@@ -31,12 +31,12 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             object.object_type()
         )));
     }
-    if let ManagedObject::Template(inside) = object {
-        if inside.iter().any(|attribute| attribute.name == StandardAttribute::Name.into()) {
-            return Err(Refusal::invalid_field(
-                "a Template holds no Name inside; hint: its own Name goes into the Template-Attribute",
-            ));
-        }
+    if let ManagedObject::Template(inside) = object
+        && inside.iter().any(|attribute| attribute.name == StandardAttribute::Name.into())
+    {
+        return Err(Refusal::invalid_field(
+            "a Template holds no Name inside; hint: its own Name goes into the Template-Attribute",
+        ));
     }
     call.check_room()?;
     let mut attributes = NewAttributes::resolve(call, object_type, &request.template_attribute)?;
@@ -49,6 +49,9 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
 fn describe(object: &ManagedObject, attributes: &mut NewAttributes) -> Result<(), Refusal> {
     if let Some(key_block) = object.key_block() {
         describe_key(key_block, object.object_type(), attributes)?;
+        if key_block.key_value.is_none() {
+            absent_value(object.object_type(), attributes)?;
+        }
     }
     if let ManagedObject::Certificate { certificate_type, certificate_value } = object {
         let bytes = i32::try_from(certificate_value.len()).unwrap_or(i32::MAX);
@@ -61,6 +64,21 @@ fn describe(object: &ManagedObject, attributes: &mut NewAttributes) -> Result<()
         // clients register secrets so.
         attributes.set_if_absent(StandardAttribute::CryptographicUsageMask, Value::Integer(0));
     }
+    Ok(())
+}
+
+/// A key whose value is kept elsewhere: its client has to say where (KMIP 1.4 sections 3.41 and 3.42).
+fn absent_value(object_type: ObjectType, attributes: &mut NewAttributes) -> Result<(), Refusal> {
+    let present = StandardAttribute::KeyValuePresent;
+    if !present.rule().applies_to.includes(object_type) {
+        return Err(Refusal::invalid_field(format!("the Key Block of a {object_type} holds no Key Value")));
+    }
+    if attributes.first(StandardAttribute::KeyValueLocation).is_none() {
+        return Err(Refusal::invalid_field(
+            "the Key Value is absent, and no Key Value Location says where it is",
+        ));
+    }
+    attributes.set(present, Value::Boolean(false));
     Ok(())
 }
 
@@ -79,12 +97,12 @@ fn describe_key(
             key_block.cryptographic_length.map(i32::cast_unsigned),
         ),
     ] {
-        if let (Some(asked), Some(found)) = (asked, found) {
-            if asked != found {
-                return Err(Refusal::invalid_field(format!(
-                    "{name} is {asked} in the request's attributes and {found} in the Key Block"
-                )));
-            }
+        if let (Some(asked), Some(found)) = (asked, found)
+            && asked != found
+        {
+            return Err(Refusal::invalid_field(format!(
+                "{name} is {asked} in the request's attributes and {found} in the Key Block"
+            )));
         }
     }
     if let Some(number) = block_algorithm {

@@ -1,0 +1,136 @@
+//! What becomes of a request: the answer as bytes, what the audit says, and the refusals that answer a message as a whole.
+
+use std::fmt;
+
+use kmip::enumeration::{Operation, ResultReason, ResultStatus};
+use kmip::{ProtocolVersion, RequestItem, RequestMessage, ResponseHeader, ResponseItem, ResponseMessage};
+use zeroize::Zeroizing;
+
+use crate::{Id, Limits, Refusal, operations};
+
+/// What became of a request. The events it drafted stand in the draft.
+pub struct Outcome {
+    /// The whole response message, in the version of the request; to be sent only when the events are on disk. It may
+    /// hold key material, so it is wiped on drop.
+    pub encoded: Zeroizing<Vec<u8>>,
+    /// One entry an item, in order; to be written before the answer is sent.
+    pub audit: Vec<AuditItem>,
+    /// Objects whose material the answer holds.
+    pub served: Vec<Id>,
+}
+
+/// Shows no byte of the answer.
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("encoded_bytes", &self.encoded.len())
+            .field("audit", &self.audit)
+            .field("served", &self.served)
+            .finish()
+    }
+}
+
+/// What the audit says of one item. Holds no key material.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditItem {
+    /// What was asked; `None` where the message could not be read that far.
+    pub operation: Option<Operation>,
+    /// The object: as asked, as resolved by the ID Placeholder, or as made. What a client sent is cut at
+    /// [`IDENTIFIER_CHARS_MAX`] characters.
+    pub unique_identifier: Option<String>,
+    /// How it ended.
+    pub result_status: ResultStatus,
+    /// Why it failed.
+    pub result_reason: Option<ResultReason>,
+    /// What the client was told.
+    pub message: Option<String>,
+    /// What only the log is told.
+    pub log: Option<String>,
+}
+
+/// Characters of a client's text that an audit entry or a refusal repeats: 64, more than any identifier of ours.
+pub const IDENTIFIER_CHARS_MAX: usize = 64;
+
+/// Bytes that the answer to an ordinary request takes, a key among them. A larger one costs a copy that is not wiped.
+const ANSWER_BYTES_USUAL: usize = 2048;
+
+impl Outcome {
+    pub(crate) fn new(
+        version: ProtocolVersion,
+        now: i64,
+        items: Vec<ResponseItem>,
+        audit: Vec<AuditItem>,
+        served: Vec<Id>,
+    ) -> Self {
+        let count = i32::try_from(items.len()).unwrap_or(i32::MAX);
+        let response = ResponseMessage { header: ResponseHeader::new(version, now, count), items };
+        let mut encoded = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES_USUAL));
+        response.encode(&mut encoded);
+        Self { encoded, audit, served }
+    }
+}
+
+/// The most bytes that the answer to `request` may have: what its client takes, or what this server sends, whichever is
+/// less.
+pub(crate) fn response_bytes_max(request: &RequestMessage, limits: &Limits) -> usize {
+    let asked = request.header.maximum_response_size.map(|bytes| usize::try_from(bytes).unwrap_or(0));
+    asked.map_or(limits.response_bytes_max, |asked| asked.min(limits.response_bytes_max))
+}
+
+pub(crate) fn too_large(limit: usize) -> Refusal {
+    Refusal::new(
+        ResultReason::ResponseTooLarge,
+        format!(
+            "the response would have more than {limit} bytes, nothing was done; hint: ask for less at once, or raise \
+             Maximum Response Size"
+        ),
+    )
+}
+
+/// What an item names, as the audit may repeat it.
+pub(crate) fn asked(item: &RequestItem) -> Option<String> {
+    operations::unique_identifier(&item.payload)
+        .map(|asked| asked.chars().take(IDENTIFIER_CHARS_MAX).collect())
+}
+
+pub(crate) fn failed(
+    operation: Option<Operation>,
+    unique_batch_item_id: Option<Vec<u8>>,
+    unique_identifier: Option<String>,
+    refusal: &Refusal,
+) -> (ResponseItem, AuditItem) {
+    let response =
+        ResponseItem::failure(operation, unique_batch_item_id, refusal.reason, refusal.message.clone());
+    let audit = AuditItem {
+        operation,
+        unique_identifier,
+        result_status: ResultStatus::OperationFailed,
+        result_reason: Some(refusal.reason),
+        message: Some(refusal.message.clone()),
+        log: refusal.log.clone(),
+    };
+    (response, audit)
+}
+
+/// Refuses a message as a whole, in one item that names no operation: it could not be read, or no item of it can be
+/// answered.
+pub fn refuse_message(version: ProtocolVersion, now: i64, refusal: &Refusal) -> Outcome {
+    let (item, audit) = failed(None, None, None, refusal);
+    Outcome::new(version, now, vec![item], vec![audit], Vec::new())
+}
+
+/// Refuses each item of a message for the same reason, operations and batch item identifiers echoed: a response that
+/// is too large, an audit that cannot be written, a node without quorum. `version` is that of the answer, 1.0 to 1.4.
+pub fn refuse_all(
+    request: &RequestMessage,
+    version: ProtocolVersion,
+    now: i64,
+    refusal: &Refusal,
+) -> Outcome {
+    let (items, audit) = request
+        .items
+        .iter()
+        .map(|item| failed(Some(item.operation), item.unique_batch_item_id.clone(), asked(item), refusal))
+        .collect::<(Vec<_>, Vec<_>)>();
+    Outcome::new(version, now, items, audit, Vec::new())
+}
