@@ -11,6 +11,7 @@ mod file;
 mod http;
 mod init;
 mod key;
+mod lab;
 mod node;
 mod print;
 mod status;
@@ -47,6 +48,7 @@ struct Arguments {
 /// One file or directory a command. A new command is a `mod` line above, a variant here and a line in `run`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Lab(lab::Arguments),
     Init(init::Arguments),
     Status(status::Arguments),
     Client(client::Arguments),
@@ -108,6 +110,7 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let format = arguments.output;
     match arguments.command {
+        Command::Lab(arguments) => lab::run(arguments, format).await,
         Command::Init(arguments) => init::run(arguments, format),
         Command::Status(arguments) => status::run(arguments, format).await,
         Command::Client(arguments) => client::run(arguments, format).await,

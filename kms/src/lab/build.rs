@@ -1,0 +1,120 @@
+//! Which kms-server the lab starts: the one beside this program, else the one on PATH. Run by cargo, it is built first,
+//! so that `cargo run -- lab` works on a fresh clone.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use tokio::process::Command;
+
+use crate::print;
+
+const PROGRAM: &str = "kms-server";
+
+/// The program to start.
+pub(super) async fn server_program(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    if let Some(program) = given {
+        // Absolute, as the server is started in its node's directory.
+        return std::fs::canonicalize(&program).with_context(|| format!("finding {}", program.display()));
+    }
+    let this = std::env::current_exe().context("finding this program's own directory")?;
+    let beside = this.with_file_name(PROGRAM);
+    if let Some(cargo) = CargoRun::detect(&this) {
+        cargo.build().await?;
+    }
+    if beside.is_file() {
+        return Ok(beside);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|dir| dir.join(PROGRAM)).find(|file| file.is_file());
+    on_path.with_context(|| {
+        format!(
+            "no {PROGRAM}: neither {} nor on PATH. hint: cargo build -p {PROGRAM}, or name it with --server FILE",
+            beside.display()
+        )
+    })
+}
+
+/// That cargo runs this program, and how it was built.
+#[derive(Debug, PartialEq, Eq)]
+struct CargoRun {
+    cargo: PathBuf,
+    /// The manifest of this package, whose workspace has the server.
+    manifest: PathBuf,
+    profile: String,
+    target: PathBuf,
+}
+
+impl CargoRun {
+    fn detect(this: &Path) -> Option<Self> {
+        let cargo = std::env::var_os("CARGO")?;
+        let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR")?;
+        Self::from(cargo.into(), Path::new(&manifest_dir), this)
+    }
+
+    /// Cargo puts programs into `target/PROFILE/`, where profile `dev` is called `debug`.
+    fn from(cargo: PathBuf, manifest_dir: &Path, this: &Path) -> Option<Self> {
+        let directory = this.parent()?;
+        let profile = match directory.file_name()?.to_str()? {
+            "debug" => "dev",
+            other => other,
+        };
+        let target = directory.parent()?;
+        let manifest = manifest_dir.join("Cargo.toml");
+        // Cargo marks the directories that it builds into.
+        let is_target = target.join("CACHEDIR.TAG").is_file() && directory.join("deps").is_dir();
+        (is_target && manifest.is_file()).then(|| CargoRun {
+            cargo,
+            manifest,
+            profile: profile.to_owned(),
+            target: target.to_owned(),
+        })
+    }
+
+    async fn build(&self) -> anyhow::Result<()> {
+        print::note(format!("Building {PROGRAM} (cargo build -p {PROGRAM} --profile {}) …", self.profile));
+        let status = Command::new(&self.cargo)
+            .args(["build", "--quiet", "-p", PROGRAM, "--profile", &self.profile, "--manifest-path"])
+            .arg(&self.manifest)
+            .arg("--target-dir")
+            .arg(&self.target)
+            .kill_on_drop(true)
+            .status()
+            .await
+            .with_context(|| format!("running {}", self.cargo.display()))?;
+        match status.success() {
+            true => Ok(()),
+            false => bail!("{PROGRAM} could not be built ({status}). hint: the compiler's words are above"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(profile: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        std::fs::create_dir_all(target.join(profile).join("deps")).unwrap();
+        std::fs::write(target.join("CACHEDIR.TAG"), "").unwrap();
+        std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
+        let this = target.join(profile).join("kms");
+        (dir, this)
+    }
+
+    #[test]
+    fn the_server_is_built_with_the_profile_of_this_program() {
+        for (directory, profile) in [("debug", "dev"), ("release", "release")] {
+            let (dir, this) = layout(directory);
+            let run = CargoRun::from("cargo".into(), dir.path(), &this).unwrap();
+            assert_eq!((run.profile.as_str(), run.target), (profile, dir.path().join("target")));
+        }
+    }
+
+    #[test]
+    fn an_installed_program_builds_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
+        assert_eq!(CargoRun::from("cargo".into(), dir.path(), &dir.path().join("bin/kms")), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! What a serving lab says of itself: lab.json for programs, a screen for people.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use certs::Existing;
+use serde::{Deserialize, Serialize};
+
+use super::setup::{ClientFiles, Prepared};
+use crate::admin::{Status, fingerprint};
+use crate::print::{self, Format};
+use crate::{file, node};
+
+/// lab.json. All paths are absolute.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Description {
+    /// The address that clients use.
+    pub(crate) vip: String,
+    nodes: Vec<NodeDescription>,
+    /// The lab's client.
+    pub(crate) client: ClientDescription,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct NodeDescription {
+    name: String,
+    kmip: String,
+    admin: String,
+    pid: u32,
+    dir: PathBuf,
+}
+
+/// Where a client's files are.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ClientDescription {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) ca: PathBuf,
+}
+
+impl Description {
+    pub(super) fn new(prepared: &Prepared, pid: u32, client: &ClientFiles) -> Self {
+        Description {
+            vip: prepared.kmip.to_string(),
+            nodes: vec![NodeDescription {
+                name: "node1".to_owned(),
+                kmip: prepared.kmip.to_string(),
+                admin: prepared.admin.to_string(),
+                pid,
+                dir: prepared.node.dir.clone(),
+            }],
+            client: ClientDescription { cert: client.cert(), key: client.key(), ca: client.ca() },
+        }
+    }
+
+    /// Reads what the lab in this directory wrote.
+    pub(crate) fn read(dir: &Path) -> anyhow::Result<Self> {
+        let path = dir.join("lab.json");
+        let text = file::read_text(&path)
+            .with_context(|| format!("no lab serves in {}. hint: kms lab starts one", dir.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is not understood", path.display()))
+    }
+
+    /// Writes lab.json in one step: who sees it sees all of it.
+    pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let text = format!("{}\n", serde_json::to_string_pretty(self)?);
+        file::write(path, text.as_bytes(), file::PUBLIC, Existing::Replace)
+    }
+
+    /// Says that the lab serves, and what to try.
+    pub(super) fn print(&self, status: &Status, format: Format) -> anyhow::Result<()> {
+        if format == Format::Json {
+            return print::json(self);
+        }
+        let Some(node) = self.nodes.first() else { return Ok(()) };
+        let client = &self.client;
+        print::heading("The lab serves.");
+        print::facts(&[
+            ("KMIP address", self.vip.clone()),
+            ("Server SHA-1", format!("{}  (vCenter shows this one)", fingerprint(&status.tls.sha1))),
+            ("Server SHA-256", fingerprint(&status.tls.sha256)),
+            ("Client", "vcenter-lab, tenant lab, every right".to_owned()),
+            ("  certificate", shown(&client.cert)),
+            ("  private key", shown(&client.key)),
+            ("  CA", shown(&client.ca)),
+            ("Node", shown(&node.dir)),
+            ("Log", shown(&node.dir.join("server.log"))),
+            ("Keys", status.objects.to_string()),
+        ]);
+        let kms = this_command();
+        let lab = node.dir.parent().unwrap_or(&node.dir);
+        // What the other commands find by themselves need not be typed.
+        let is_found = is_here(lab);
+        let of_lab = if is_found { String::new() } else { format!(" {}", shown(lab)) };
+        let of_node = if is_found { String::new() } else { format!(" --node {}", shown(&node.dir)) };
+        print::line("");
+        print::heading("Next, in another terminal");
+        print::line(format!("  {kms} doctor --write --lab{of_lab}"));
+        print::line(format!("  {kms} key create --tenant lab --name test01{of_node}"));
+        print::line(format!("  {kms} key list{of_node}"));
+        let clicks = client.cert.with_file_name("CLICKS.md");
+        print::line(format!("  less {}     how a vCenter is told of it", shown(&clicks)));
+        print::line("");
+        print::line("Ctrl-C stops it; started again, it keeps its keys.");
+        Ok(())
+    }
+}
+
+/// Whether this is the lab that commands find without being told.
+fn is_here(lab: &Path) -> bool {
+    std::env::current_dir().and_then(std::fs::canonicalize).is_ok_and(|here| here.join(node::LAB) == lab)
+}
+
+/// A path as one would type it here: relative where it lies below, quoted where it must be.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
+    let text = short.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// This program as one would type it: its name where PATH has it, else its path.
+fn this_command() -> String {
+    let Ok(this) = std::env::current_exe() else { return "kms".to_owned() };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).any(|dir| this.parent() == Some(&dir));
+    if on_path { "kms".to_owned() } else { shown(&this) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lab_json_has_the_fields_that_scripts_read() {
+        let description = Description {
+            vip: "127.0.0.1:5696".into(),
+            nodes: vec![NodeDescription {
+                name: "node1".into(),
+                kmip: "127.0.0.1:5696".into(),
+                admin: "127.0.0.1:5698".into(),
+                pid: 7,
+                dir: "/lab/node1".into(),
+            }],
+            client: ClientDescription {
+                cert: "/lab/client/cert.pem".into(),
+                key: "/lab/client/key.pem".into(),
+                ca: "/lab/client/ca.pem".into(),
+            },
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lab.json");
+        description.write(&path).unwrap();
+        let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(
+            read,
+            serde_json::json!({
+                "vip": "127.0.0.1:5696",
+                "nodes": [{"name": "node1", "kmip": "127.0.0.1:5696", "admin": "127.0.0.1:5698", "pid": 7,
+                    "dir": "/lab/node1"}],
+                "client": {"cert": "/lab/client/cert.pem", "key": "/lab/client/key.pem",
+                    "ca": "/lab/client/ca.pem"},
+            })
+        );
+    }
+
+    #[test]
+    fn a_path_is_quoted_where_a_shell_would_split_it() {
+        assert_eq!(shown(Path::new("/a/b-c.d")), "/a/b-c.d");
+        assert_eq!(shown(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+    }
+}
