@@ -7,6 +7,7 @@ mod admin;
 mod client;
 mod completions;
 mod config;
+mod doctor;
 mod file;
 mod http;
 mod init;
@@ -53,6 +54,7 @@ enum Command {
     Status(status::Arguments),
     Client(client::Arguments),
     Key(key::Arguments),
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -115,14 +117,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Status(arguments) => status::run(arguments, format).await,
         Command::Client(arguments) => client::run(arguments, format).await,
         Command::Key(arguments) => key::run(arguments, format).await,
+        Command::Doctor(arguments) => doctor::run(arguments, format).await,
         Command::Completions(arguments) => completions::run(arguments),
     }
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    let unreachable = error
-        .chain()
-        .any(|cause| cause.downcast_ref::<admin::Error>().is_some_and(admin::Error::is_unreachable));
+    let unreachable = error.chain().any(|cause| {
+        cause.downcast_ref::<admin::Error>().is_some_and(admin::Error::is_unreachable)
+            || cause.is::<doctor::Unreachable>()
+    });
     if unreachable { EXIT_UNREACHABLE } else { EXIT_FAILED }
 }
 
