@@ -138,7 +138,7 @@ impl Node {
             }
         }
         self.state.note_read(&outcome.served);
-        outcome.response.encode(answer);
+        answer.extend_from_slice(&outcome.encoded);
     }
 
     fn audit(&self, who: Who<'_>, items: &[AuditItem]) -> Result<(), audit::AuditError> {

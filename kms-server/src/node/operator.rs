@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kmip::attribute::Name;
-use kmip::enumeration::{CryptographicAlgorithm, ObjectType};
+use kmip::enumeration::{CryptographicAlgorithm, ObjectType, ResultStatus};
 use kmip::mask::CryptographicUsageMask;
 use kmip::operations::{activate, create};
-use kmip::{
-    Attribute, Kmip, ProtocolVersion, RequestMessage, ResponsePayload, StandardAttribute, TemplateAttribute,
-};
+use kmip::{Attribute, Kmip, ProtocolVersion, RequestMessage, StandardAttribute, TemplateAttribute};
 use kms_core::{Client, Event, Id, Object, RegisteredClient, Rights, Tenant};
 use ttlv::{Node as Tree, Value, Vocabulary as _};
 
@@ -149,14 +147,10 @@ impl Operator for Node {
         let outcome = self.outcome(request, &client, 0).await;
         let who = Who { client: OPERATOR, tenant: &new.tenant, address: None, message_bytes: 0 };
         self.audit(who, &outcome.audit).map_err(|error| Denied::Failed(error.to_string()))?;
-        let mut id = None;
-        for item in outcome.response.items {
-            match item.payload {
-                Some(ResponsePayload::Create(response)) => id = Some(response.unique_identifier),
-                Some(_) => {}
-                None => return Err(Denied::Invalid(item.result_message.unwrap_or_default())),
-            }
+        if let Some(failed) = outcome.audit.iter().find(|item| item.result_status != ResultStatus::Success) {
+            return Err(Denied::Invalid(failed.message.clone().unwrap_or_default()));
         }
+        let id = outcome.audit.into_iter().find_map(|item| item.unique_identifier);
         id.map(|id| CreatedKey { id }).ok_or_else(|| Denied::Failed("no key came of it".to_owned()))
     }
 }
