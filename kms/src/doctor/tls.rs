@@ -311,3 +311,7 @@ impl ServerCertVerifier for Seen {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;
