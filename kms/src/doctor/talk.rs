@@ -375,20 +375,5 @@ async fn clean_up(report: &mut Report, talk: &mut Talk, id: String) -> Result<()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::print::{Format, Sign};
-
-    #[test]
-    fn a_clock_that_is_off_is_said_to_be_so() {
-        let sign = |theirs| {
-            let mut report = Report::new("test", Format::Json);
-            check_clock(&mut report, theirs, 1_000_000);
-            report.sign_of("clock")
-        };
-        assert_eq!(sign(1_000_005), Some(Sign::Good));
-        assert_eq!(sign(1_000_006), Some(Sign::Warning));
-        assert_eq!(sign(999_700), Some(Sign::Warning));
-        assert_eq!(sign(999_699), Some(Sign::Bad));
-    }
-}
+#[path = "talk_tests.rs"]
+mod tests;
