@@ -103,7 +103,7 @@ fn list(clients: &[Client]) {
             time::short(&client.trust.not_after),
         ]
     });
-    print::table(&["NAME", "TENANT", "RIGHTS", "KNOWN BY", "SUBJECT", "VALID TO"], rows);
+    print::table(&["NAME", "TENANT", "RIGHTS", "KNOWN BY", "SUBJECT", "VALID TO (UTC)"], rows);
 }
 
 fn show(client: &Client) {

@@ -91,7 +91,7 @@ fn list(page: &KeyPage) {
     if page.keys.is_empty() {
         return print::note("no keys");
     }
-    let header = ["ID", "TENANT", "STATE", "ALGORITHM", "CREATED", "LAST READ", "FOR"];
+    let header = ["ID", "TENANT", "STATE", "ALGORITHM", "CREATED (UTC)", "LAST READ (UTC)", "FOR"];
     let rows = page.keys.iter().map(|key| {
         vec![
             key.id.clone(),

@@ -64,7 +64,10 @@ pub(crate) fn facts(rows: &[(&str, String)]) {
     let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
     for (label, value) in rows {
         let pad = " ".repeat(width - label.chars().count());
-        out(&format!("{:INDENT$}{DIM}{label}{DIM:#}{pad}  {value}\n", ""));
+        // Further lines of a value stand below its first.
+        let below = format!("\n{:1$}", "", INDENT + width + 2);
+        let value = value.lines().map(printable).collect::<Vec<_>>().join(&below);
+        out(&format!("{:INDENT$}{DIM}{}{DIM:#}{pad}  {value}\n", "", printable(label)));
     }
 }
 
@@ -74,7 +77,7 @@ pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>
     table.load_style(presets::NOTHING);
     table.set_header(header.iter().map(Cell::new));
     rows.into_iter().for_each(|row| {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| printable(cell)));
     });
     for (number, line) in table.to_string().lines().enumerate() {
         let line = line.trim_end();
@@ -100,15 +103,15 @@ pub(crate) fn finding(sign: Sign, name: &str, words: &str, fix: Option<&str>) {
         Sign::Bad => (RED, "✗"),
         Sign::Skipped => (DIM, "–"),
     };
-    out(&format!("{style}{mark}{style:#} {BOLD}{name:<NAME_WIDTH$}{BOLD:#}  {words}\n"));
+    out(&format!("{style}{mark}{style:#} {BOLD}{name:<NAME_WIDTH$}{BOLD:#}  {}\n", printable(words)));
     if let Some(fix) = fix {
-        out(&format!("    {YELLOW}fix:{YELLOW:#} {fix}\n"));
+        out(&format!("    {YELLOW}fix:{YELLOW:#} {}\n", printable(fix)));
     }
 }
 
 /// An error with its causes; what stands after "hint: " goes on a line of its own.
 pub(crate) fn error(format: Format, error: &anyhow::Error) {
-    let (text, hint) = split_hint(&chain(error));
+    let (text, hint) = chain(error);
     match format {
         Format::Table => {
             note(format!("{RED}error:{RED:#} {text}"));
@@ -120,18 +123,20 @@ pub(crate) fn error(format: Format, error: &anyhow::Error) {
     }
 }
 
-/// The error and its causes in one sentence; a cause that the error before it already says is left out.
-fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
+/// The error and its causes in one sentence, and the first hint among them; a cause that the error before it already
+/// says is left out.
+fn chain(error: &anyhow::Error) -> (String, Option<String>) {
+    let (mut text, mut hint) = (String::new(), None);
     for cause in error.chain() {
-        let cause = cause.to_string();
+        let (cause, its_hint) = split_hint(&cause.to_string());
         if text.is_empty() {
             text = cause;
         } else if !text.contains(&cause) {
             text = format!("{text}: {cause}");
         }
+        hint = hint.or(its_hint);
     }
-    text
+    (text, hint)
 }
 
 /// What went wrong, and what to do about it.
@@ -142,6 +147,13 @@ pub(crate) fn split_hint(text: &str) -> (String, Option<String>) {
         }
         None => (text.to_owned(), None),
     }
+}
+
+/// Text from elsewhere without what a terminal would act on: clients write attributes, servers write certificates.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
 }
 
 fn out(text: &str) {
@@ -155,15 +167,24 @@ mod tests {
 
     #[test]
     fn a_hint_stands_apart_from_its_error() {
-        let error = anyhow::anyhow!("it is gone. hint: look elsewhere").context("reading the file");
-        let (text, hint) = split_hint(&chain(&error));
-        assert_eq!(text, "reading the file: it is gone");
-        assert_eq!(hint.as_deref(), Some("look elsewhere"));
+        for error in [
+            anyhow::anyhow!("it is gone. hint: look elsewhere").context("reading the file"),
+            anyhow::anyhow!("it is gone").context("reading the file. hint: look elsewhere"),
+        ] {
+            let (text, hint) = chain(&error);
+            assert_eq!(text, "reading the file: it is gone");
+            assert_eq!(hint.as_deref(), Some("look elsewhere"));
+        }
+    }
+
+    #[test]
+    fn what_a_client_wrote_cannot_steer_the_terminal() {
+        assert_eq!(printable("test01\x1b[2J\nü"), "test01\\u{1b}[2J\\nü");
     }
 
     #[test]
     fn a_cause_is_not_said_twice() {
         let error = anyhow::anyhow!("no such file").context("reading x: no such file");
-        assert_eq!(chain(&error), "reading x: no such file");
+        assert_eq!(chain(&error).0, "reading x: no such file");
     }
 }

@@ -21,7 +21,7 @@ use ttlv::Value;
 
 use super::pair::Pair;
 use super::report::Report;
-use crate::time;
+use crate::{print, time};
 
 /// The version that vCenter states in every request.
 const VERSION: ProtocolVersion = ProtocolVersion::V1_1;
@@ -79,11 +79,11 @@ pub(super) async fn check(
 }
 
 fn not_let_in(report: &mut Report, error: &ClientError) {
-    report.bad_error(
-        "client",
-        error,
-        "make the client known on the server (kms client add NAME --cert FILE), or look at the server's log for why it was refused",
-    );
+    const FIX: &str = "make the client known on the server (kms client add NAME --cert FILE); its log says why it refused this one";
+    match error.alert() {
+        Some(_) => report.bad("client", print::split_hint(&error.to_string()).0, FIX),
+        None => report.bad_error("client", error, FIX),
+    }
 }
 
 /// One connection, and the Unique Batch Item IDs that it used.
