@@ -60,6 +60,13 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<
     let dir = std::fs::canonicalize(&arguments.dir)?;
     let _lock = lock(&dir)?;
     let lab_json = dir.join("lab.json");
+    if let Ok(killed) = Description::read(&dir) {
+        // Its servers notice that it is gone, and may still be finishing.
+        tokio::select! {
+            gone = killed.servers_gone() => gone?,
+            () = stop.asked() => return Ok(Outcome::Done),
+        }
+    }
     // It speaks of a lab that serves; this one does not yet.
     let _ = std::fs::remove_file(&lab_json);
 

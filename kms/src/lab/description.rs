@@ -6,6 +6,7 @@ use anyhow::Context;
 use certs::Existing;
 use serde::{Deserialize, Serialize};
 
+use super::server;
 use super::setup::{ClientFiles, Prepared};
 use crate::admin::{Status, fingerprint};
 use crate::print::{self, Format};
@@ -59,6 +60,14 @@ impl Description {
         let text = file::read_text(&path)
             .with_context(|| format!("no lab serves in {}. hint: kms lab starts one", dir.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is not understood", path.display()))
+    }
+
+    /// Waits until the servers of a lab that was killed have ended.
+    pub(super) async fn servers_gone(&self) -> anyhow::Result<()> {
+        for node in &self.nodes {
+            server::gone(node.pid, &node.dir).await?;
+        }
+        Ok(())
     }
 
     /// Writes lab.json in one step: who sees it sees all of it.

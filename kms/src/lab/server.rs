@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use hyper::Method;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -130,6 +130,24 @@ fn last_lines(log: &Path, start: u64) -> std::io::Result<String> {
     Ok(Vec::from(last).join("\n"))
 }
 
+/// Waits until the process that served the node in `dir` has ended; another process with its number is none.
+pub(super) async fn gone(pid: u32, dir: &Path) -> anyhow::Result<()> {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    while serves(pid, dir) {
+        if Instant::now() >= deadline {
+            bail!("the server of a lab that was killed still runs, process {pid}. hint: stop it: kill {pid}");
+        }
+        tokio::time::sleep(READY_INTERVAL).await;
+    }
+    Ok(())
+}
+
+fn serves(pid: u32, dir: &Path) -> bool {
+    let command_line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let dir = dir.as_os_str().as_encoded_bytes();
+    !dir.is_empty() && command_line.windows(dir.len()).any(|part| part == dir)
+}
+
 /// Waits until a node's /readyz says that it serves. Fails with the last reason why not.
 pub(super) async fn ready(admin: SocketAddr) -> Result<(), String> {
     let deadline = Instant::now() + READY_TIMEOUT;
@@ -189,6 +207,21 @@ mod tests {
         }
         server.stop(&mut Stop::new().unwrap()).await.unwrap();
         assert!(dir.path().join("stopped").exists());
+    }
+
+    #[tokio::test]
+    async fn a_server_left_by_a_killed_lab_is_waited_for() {
+        let (dir, mut server) = start("cat; exit 0");
+        // A process that was only just started may not show its arguments yet.
+        while !serves(server.pid(), dir.path()) {
+            tokio::task::yield_now().await;
+        }
+        assert!(!serves(server.pid(), Path::new("/elsewhere")), "another process is none of ours");
+        server._lifeline = other_stdin();
+        let Server { child, pid, .. } = &mut server;
+        // It is our child here, so someone has to take its exit status for its number to be free.
+        let (gone, ended) = tokio::join!(gone(*pid, dir.path()), child.wait());
+        assert!(gone.is_ok() && ended.is_ok());
     }
 
     #[tokio::test]
