@@ -1,5 +1,6 @@
 //! Attributes: a name, an index among those of the same name, and a value (KMIP 1.4 section 2.1.1).
 
+pub(crate) mod gate;
 mod rules;
 mod structures;
 
@@ -105,9 +106,11 @@ impl Attribute {
         Ok(Self { name, index, value })
     }
 
-    /// Appends an Attribute structure, or nothing where `version` does not know the attribute.
+    /// Appends an Attribute structure without the fields that `version` does not know; nothing where it does not know
+    /// the attribute or its value.
     pub fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
-        if !self.name.known_in(version) {
+        let means = self.name.rule().map_or(tag::ATTRIBUTE_VALUE, |rule| rule.tag);
+        if !self.name.known_in(version) || !gate::known(&self.value, means, version) {
             return;
         }
         writer.structure(tag::ATTRIBUTE, |writer| {
@@ -115,7 +118,7 @@ impl Attribute {
             if let Some(index) = self.index {
                 writer.integer(tag::ATTRIBUTE_INDEX, index);
             }
-            self.value.write(tag::ATTRIBUTE_VALUE, writer);
+            gate::write(&self.value, tag::ATTRIBUTE_VALUE, means, writer, version);
         });
     }
 

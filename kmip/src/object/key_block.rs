@@ -3,6 +3,7 @@
 use ttlv::{Error, ErrorKind, Item, ItemType, Reader, Value, Writer};
 
 use super::SecretValue;
+use crate::attribute::gate;
 use crate::enumeration::{
     CryptographicAlgorithm, EncodingOption, KeyCompressionType, KeyFormatType, WrappingMethod,
 };
@@ -229,11 +230,13 @@ impl KeyWrappingData {
                 self.encryption_key_information.as_ref(),
                 tag::ENCRYPTION_KEY_INFORMATION,
                 writer,
+                version,
             );
             WrappingKeyInformation::write(
                 self.mac_signature_key_information.as_ref(),
                 tag::MAC_SIGNATURE_KEY_INFORMATION,
                 writer,
+                version,
             );
             if let Some(bytes) = &self.mac_signature {
                 writer.byte_string(tag::MAC_SIGNATURE, bytes);
@@ -281,11 +284,13 @@ impl KeyWrappingSpecification {
                 self.encryption_key_information.as_ref(),
                 tag::ENCRYPTION_KEY_INFORMATION,
                 writer,
+                version,
             );
             WrappingKeyInformation::write(
                 self.mac_signature_key_information.as_ref(),
                 tag::MAC_SIGNATURE_KEY_INFORMATION,
                 writer,
+                version,
             );
             self.attribute_names.iter().for_each(|name| writer.text_string(tag::ATTRIBUTE_NAME, name));
             if let Some(option) = self.encoding_option.filter(|_| version >= ProtocolVersion::V1_1) {
@@ -306,12 +311,13 @@ impl WrappingKeyInformation {
         Ok(Some(Self { unique_identifier, cryptographic_parameters }))
     }
 
-    fn write(information: Option<&Self>, tag: ttlv::Tag, writer: &mut Writer<'_>) {
+    fn write(information: Option<&Self>, tag: ttlv::Tag, writer: &mut Writer<'_>, version: ProtocolVersion) {
         let Some(information) = information else { return };
         writer.structure(tag, |writer| {
             writer.text_string(tag::UNIQUE_IDENTIFIER, &information.unique_identifier);
             if let Some(parameters) = &information.cryptographic_parameters {
-                parameters.write(tag::CRYPTOGRAPHIC_PARAMETERS, writer);
+                let tag = tag::CRYPTOGRAPHIC_PARAMETERS;
+                gate::write(parameters, tag, tag, writer, version);
             }
         });
     }

@@ -3,7 +3,7 @@
 use ttlv::{Error, Reader, Writer};
 
 use super::{Payload, optional_id, required_id, write_id};
-use crate::{Attribute, AttributeName, ProtocolVersion};
+use crate::{Attribute, AttributeName, ProtocolVersion, tag};
 
 /// KMIP 1.4 table 196.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,9 +22,12 @@ impl Payload for Request {
         })
     }
 
-    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+    /// Writes all names: with none left, the question would be for all attributes.
+    fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
         write_id(writer, self.unique_identifier.as_deref());
-        AttributeName::write_all(&self.attribute_names, writer, version);
+        for name in &self.attribute_names {
+            writer.text_string(tag::ATTRIBUTE_NAME, name.as_str());
+        }
     }
 }
 

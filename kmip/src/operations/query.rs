@@ -3,6 +3,7 @@
 use ttlv::{Error, Item, Reader, Tag, Value, Writer};
 
 use super::Payload;
+use crate::attribute::gate;
 use crate::enumeration::{AttestationType, ClientRegistrationMethod, ObjectType, Operation, QueryFunction};
 use crate::{ProtocolVersion, tag};
 
@@ -22,10 +23,11 @@ impl Payload for Request {
         })
     }
 
+    /// Writes all that is asked: a question less would be another question.
     fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
-        self.query_functions
-            .iter()
-            .for_each(|function| writer.enumeration(tag::QUERY_FUNCTION, function.number()));
+        for function in &self.query_functions {
+            writer.enumeration(tag::QUERY_FUNCTION, function.number());
+        }
     }
 }
 
@@ -91,13 +93,18 @@ impl Payload for Response {
     }
 
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
-        self.operations.iter().for_each(|value| writer.enumeration(tag::OPERATION, value.number()));
-        self.object_types.iter().for_each(|value| writer.enumeration(tag::OBJECT_TYPE, value.number()));
+        for operation in self.operations.iter().filter(|operation| operation.introduced() <= version) {
+            writer.enumeration(tag::OPERATION, operation.number());
+        }
+        for object_type in self.object_types.iter().filter(|object_type| object_type.introduced() <= version)
+        {
+            writer.enumeration(tag::OBJECT_TYPE, object_type.number());
+        }
         if let Some(text) = &self.vendor_identification {
             writer.text_string(tag::VENDOR_IDENTIFICATION, text);
         }
         if let Some(value) = &self.server_information {
-            value.write(tag::SERVER_INFORMATION, writer);
+            gate::write(value, tag::SERVER_INFORMATION, tag::SERVER_INFORMATION, writer, version);
         }
         self.application_namespaces
             .iter()
@@ -105,23 +112,23 @@ impl Payload for Response {
         if version < ProtocolVersion::V1_1 {
             return;
         }
-        self.extension_information.iter().for_each(|value| value.write(tag::EXTENSION_INFORMATION, writer));
+        gate::write_all(&self.extension_information, tag::EXTENSION_INFORMATION, writer, version);
         if version < ProtocolVersion::V1_2 {
             return;
         }
-        self.attestation_types
-            .iter()
-            .for_each(|value| writer.enumeration(tag::ATTESTATION_TYPE, value.number()));
+        for value in self.attestation_types.iter().filter(|value| value.introduced() <= version) {
+            writer.enumeration(tag::ATTESTATION_TYPE, value.number());
+        }
         if version < ProtocolVersion::V1_3 {
             return;
         }
-        self.rng_parameters.iter().for_each(|value| value.write(tag::RNG_PARAMETERS, writer));
-        self.profile_information.iter().for_each(|value| value.write(tag::PROFILE_INFORMATION, writer));
-        self.validation_information.iter().for_each(|value| value.write(tag::VALIDATION_INFORMATION, writer));
-        self.capability_information.iter().for_each(|value| value.write(tag::CAPABILITY_INFORMATION, writer));
-        self.client_registration_methods
-            .iter()
-            .for_each(|value| writer.enumeration(tag::CLIENT_REGISTRATION_METHOD, value.number()));
+        gate::write_all(&self.rng_parameters, tag::RNG_PARAMETERS, writer, version);
+        gate::write_all(&self.profile_information, tag::PROFILE_INFORMATION, writer, version);
+        gate::write_all(&self.validation_information, tag::VALIDATION_INFORMATION, writer, version);
+        gate::write_all(&self.capability_information, tag::CAPABILITY_INFORMATION, writer, version);
+        for value in self.client_registration_methods.iter().filter(|value| value.introduced() <= version) {
+            writer.enumeration(tag::CLIENT_REGISTRATION_METHOD, value.number());
+        }
     }
 }
 

@@ -1,0 +1,258 @@
+//! One request and one response of each operation, with every field that it has.
+
+use kmip::attribute::{Name, RevocationReason};
+use kmip::enumeration::*;
+use kmip::mask::{CryptographicUsageMask, StorageStatusMask};
+use kmip::message::Nonce;
+use kmip::object::{KeyBlock, KeyWrappingSpecification, WrappingKeyInformation};
+use kmip::operations::*;
+use kmip::{
+    Attribute, AttributeName, ManagedObject, ProtocolVersion, RequestMessage, RequestPayload, ResponseHeader,
+    ResponseItem, ResponseMessage, ResponsePayload, Secret, StandardAttribute, TemplateAttribute, tag,
+};
+use ttlv::{Node, Value};
+
+pub(crate) const ID: &str = "9d7d7f5e-5f3a-4a0b-8a2e-2f0c3f1f4b11";
+/// Bytes that stand out wherever they are shown.
+pub(crate) const KEY: [u8; 32] = [0xa7; 32];
+
+pub(crate) fn key_block() -> KeyBlock {
+    KeyBlock::plain(KeyFormatType::Raw, Secret::from(&KEY[..]), Some(CryptographicAlgorithm::Aes), Some(256))
+}
+
+pub(crate) fn state() -> Attribute {
+    Attribute::new(StandardAttribute::State, Value::Enumeration(State::PreActive.number()))
+}
+
+fn template() -> TemplateAttribute {
+    TemplateAttribute {
+        names: vec![Name::text("t01")],
+        attributes: vec![
+            Attribute::new(
+                StandardAttribute::CryptographicAlgorithm,
+                Value::Enumeration(CryptographicAlgorithm::Aes.number()),
+            ),
+            Attribute::new(StandardAttribute::CryptographicLength, Value::Integer(256)),
+            Attribute::new(StandardAttribute::CryptographicUsageMask, Value::Integer(12)),
+            Attribute::new(StandardAttribute::Name, Name::text("k01").to_value()),
+            Attribute::new(
+                AttributeName::new("x-Component"),
+                Value::TextString("Virtual Machine".to_owned()),
+            ),
+            Attribute::new(StandardAttribute::Sensitive, Value::Boolean(true)),
+        ],
+    }
+}
+
+/// Cryptographic Parameters with a field of 1.0, of 1.2, and of 1.4.
+pub(crate) fn cryptographic_parameters() -> Value {
+    Value::Structure(vec![
+        Node::new(tag::BLOCK_CIPHER_MODE, Value::Enumeration(BlockCipherMode::Cbc.number())),
+        Node::new(tag::CRYPTOGRAPHIC_ALGORITHM, Value::Enumeration(CryptographicAlgorithm::Aes.number())),
+        Node::new(tag::RANDOM_IV, Value::Boolean(true)),
+        Node::new(tag::SALT_LENGTH, Value::Integer(20)),
+    ])
+}
+
+fn id() -> Option<String> {
+    Some(ID.to_owned())
+}
+
+/// One request of each operation.
+pub(crate) fn requests() -> Vec<RequestPayload> {
+    let object_type = ObjectType::SymmetricKey;
+    let information = WrappingKeyInformation {
+        unique_identifier: ID.to_owned(),
+        cryptographic_parameters: Some(cryptographic_parameters()),
+    };
+    vec![
+        create::Request { object_type, template_attribute: template() }.into(),
+        register::Request {
+            object_type,
+            template_attribute: template(),
+            object: Some(ManagedObject::SymmetricKey(key_block())),
+        }
+        .into(),
+        re_key::Request { unique_identifier: id(), offset: Some(60), template_attribute: Some(template()) }
+            .into(),
+        locate::Request {
+            maximum_items: Some(10),
+            offset_items: Some(20),
+            storage_status_mask: Some(StorageStatusMask::ON_LINE_STORAGE),
+            object_group_member: Some(ObjectGroupMember::GroupMemberFresh),
+            attributes: template().attributes,
+        }
+        .into(),
+        check::Request {
+            unique_identifier: id(),
+            usage_limits_count: Some(1),
+            cryptographic_usage_mask: Some(CryptographicUsageMask::ENCRYPT),
+            lease_time: Some(60),
+        }
+        .into(),
+        get::Request {
+            unique_identifier: id(),
+            key_format_type: Some(KeyFormatType::Raw),
+            key_wrap_type: Some(KeyWrapType::NotWrapped),
+            key_compression_type: None,
+            key_wrapping_specification: Some(KeyWrappingSpecification {
+                wrapping_method: WrappingMethod::Encrypt,
+                encryption_key_information: Some(information),
+                mac_signature_key_information: None,
+                attribute_names: vec!["Cryptographic Usage Mask".to_owned()],
+                encoding_option: Some(EncodingOption::NoEncoding),
+            }),
+        }
+        .into(),
+        get_attributes::Request {
+            unique_identifier: id(),
+            attribute_names: vec![StandardAttribute::State.into(), AttributeName::new("x-Name")],
+        }
+        .into(),
+        get_attribute_list::Request { unique_identifier: id() }.into(),
+        add_attribute::Request { unique_identifier: id(), attribute: state() }.into(),
+        modify_attribute::Request { unique_identifier: id(), attribute: state() }.into(),
+        delete_attribute::Request {
+            unique_identifier: id(),
+            attribute_name: AttributeName::new("x-Name"),
+            attribute_index: Some(1),
+        }
+        .into(),
+        activate::Request { unique_identifier: id() }.into(),
+        revoke::Request {
+            unique_identifier: id(),
+            revocation_reason: RevocationReason {
+                code: RevocationReasonCode::KeyCompromise,
+                message: Some("lost".to_owned()),
+            },
+            compromise_occurrence_date: Some(1_700_000_000),
+        }
+        .into(),
+        destroy::Request { unique_identifier: id() }.into(),
+        query::Request { query_functions: vec![QueryFunction::QueryOperations] }.into(),
+        discover_versions::Request { protocol_versions: vec![ProtocolVersion::V1_1] }.into(),
+    ]
+}
+
+/// One response of each operation, with whatever any version has.
+pub(crate) fn responses() -> Vec<ResponsePayload> {
+    let object_type = ObjectType::SymmetricKey;
+    let unique_identifier = || ID.to_owned();
+    let template_attribute = || Some(template());
+    let profile = |name: ProfileName| {
+        Value::Structure(vec![Node::new(tag::PROFILE_NAME, Value::Enumeration(name.number()))])
+    };
+    vec![
+        create::Response {
+            object_type,
+            unique_identifier: unique_identifier(),
+            template_attribute: template_attribute(),
+        }
+        .into(),
+        register::Response {
+            unique_identifier: unique_identifier(),
+            template_attribute: template_attribute(),
+        }
+        .into(),
+        re_key::Response { unique_identifier: unique_identifier(), template_attribute: template_attribute() }
+            .into(),
+        locate::Response {
+            located_items: Some(2),
+            unique_identifiers: vec![unique_identifier(), "2".to_owned()],
+        }
+        .into(),
+        check::Response {
+            unique_identifier: id(),
+            usage_limits_count: Some(1),
+            cryptographic_usage_mask: Some(CryptographicUsageMask::ENCRYPT),
+            lease_time: Some(60),
+        }
+        .into(),
+        get::Response {
+            object_type,
+            unique_identifier: unique_identifier(),
+            object: ManagedObject::SymmetricKey(key_block()),
+        }
+        .into(),
+        get_attributes::Response {
+            unique_identifier: unique_identifier(),
+            attributes: template().attributes,
+        }
+        .into(),
+        get_attribute_list::Response {
+            unique_identifier: unique_identifier(),
+            attribute_names: kmip::attribute::RULES.iter().map(|rule| rule.attribute.into()).collect(),
+        }
+        .into(),
+        add_attribute::Response { unique_identifier: unique_identifier(), attribute: state() }.into(),
+        modify_attribute::Response { unique_identifier: unique_identifier(), attribute: state() }.into(),
+        delete_attribute::Response { unique_identifier: unique_identifier(), attribute: state() }.into(),
+        activate::Response { unique_identifier: unique_identifier() }.into(),
+        revoke::Response { unique_identifier: unique_identifier() }.into(),
+        destroy::Response { unique_identifier: unique_identifier() }.into(),
+        query::Response {
+            operations: Operation::ALL.to_vec(),
+            object_types: ObjectType::ALL.to_vec(),
+            vendor_identification: Some("test01".to_owned()),
+            server_information: Some(Value::Structure(Vec::new())),
+            application_namespaces: vec!["ns01".to_owned()],
+            extension_information: vec![Value::Structure(vec![
+                Node::new(tag::EXTENSION_NAME, Value::TextString("e01".to_owned())),
+                Node::new(tag::EXTENSION_TAG, Value::Integer(0x0054_0001)),
+            ])],
+            attestation_types: AttestationType::ALL.to_vec(),
+            rng_parameters: vec![Value::Structure(vec![Node::new(
+                tag::RNG_ALGORITHM,
+                Value::Enumeration(RngAlgorithm::Drbg.number()),
+            )])],
+            profile_information: ProfileName::ALL.iter().map(|&name| profile(name)).collect(),
+            validation_information: Vec::new(),
+            capability_information: vec![Value::Structure(vec![
+                Node::new(tag::STREAMING_CAPABILITY, Value::Boolean(false)),
+                Node::new(tag::BATCH_UNDO_CAPABILITY, Value::Boolean(true)),
+            ])],
+            client_registration_methods: ClientRegistrationMethod::ALL.to_vec(),
+        }
+        .into(),
+        discover_versions::Response { protocol_versions: ProtocolVersion::ALL.to_vec() }.into(),
+    ]
+}
+
+/// A request with everything that its header may hold.
+pub(crate) fn request(version: ProtocolVersion, payload: RequestPayload) -> RequestMessage {
+    let mut request = RequestMessage::new(version, [payload]);
+    let header = &mut request.header;
+    header.maximum_response_size = Some(4096);
+    header.client_correlation_value = Some("c01".to_owned());
+    header.server_correlation_value = Some("s01".to_owned());
+    header.asynchronous_indicator = Some(false);
+    header.attestation_capable_indicator = Some(true);
+    header.attestation_types = vec![AttestationType::TcgIntegrityReport];
+    header.batch_order_option = Some(true);
+    header.batch_error_continuation_option = Some(BatchErrorContinuationOption::Stop);
+    header.time_stamp = Some(1_700_000_000);
+    request.items[0].unique_batch_item_id = Some(vec![1, 2, 3]);
+    request
+}
+
+/// A response with everything that its header may hold.
+pub(crate) fn response(version: ProtocolVersion, item: ResponseItem) -> ResponseMessage {
+    let mut header = ResponseHeader::new(version, 1_700_000_000, 1);
+    header.nonce = Some(Nonce { id: vec![1], value: vec![2; 16] });
+    header.attestation_types = vec![AttestationType::TcgIntegrityReport];
+    header.client_correlation_value = Some("c01".to_owned());
+    header.server_correlation_value = Some("s01".to_owned());
+    ResponseMessage { header, items: vec![item] }
+}
+
+pub(crate) fn request_bytes(request: &RequestMessage) -> Vec<u8> {
+    let mut out = Vec::new();
+    request.encode(&mut out);
+    out
+}
+
+pub(crate) fn response_bytes(response: &ResponseMessage) -> Vec<u8> {
+    let mut out = Vec::new();
+    response.encode(&mut out);
+    out
+}
