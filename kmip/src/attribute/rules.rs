@@ -153,15 +153,6 @@ macro_rules! attributes {
             implicitly_set: &[$(Operation::$operation),*],
         }),*];
 
-        impl StandardAttribute {
-            /// The attribute with this name, exactly as the specification writes it.
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name {
-                    $($name => Some(Self::$attribute),)*
-                    _ => None,
-                }
-            }
-        }
     };
 }
 
@@ -222,7 +213,49 @@ attributes! {
     NeverExtractable,               "Never Extractable",                NEVER_EXTRACTABLE,                Boolean,     Yes, Server, Yes,               No,                No,          No,  All,                       V1_4, 3.51, [Create, CreateKeyPair, Register, DeriveKey, ReKey, ReKeyKeyPair, ModifyAttribute];
 }
 
+/// Where to look first for a name: slots of a hash table made at compile time, each a place in [`RULES`] or empty.
+/// Names are looked up for every attribute of every request.
+static SLOTS: [u8; SLOT_COUNT] = {
+    let mut slots = [EMPTY; SLOT_COUNT];
+    let mut place = 0;
+    while place < RULES.len() {
+        let mut at = first_slot(RULES[place].name.as_bytes());
+        while slots[at] != EMPTY {
+            at = (at + 1) % SLOT_COUNT;
+        }
+        slots[at] = place as u8;
+        place += 1;
+    }
+    slots
+};
+const SLOT_COUNT: usize = 256;
+const EMPTY: u8 = u8::MAX;
+// Always an empty slot, or a search would not end, and none that looks like a place.
+const _: () = assert!(RULES.len() < SLOT_COUNT / 2 && RULES.len() < EMPTY as usize);
+
+/// Length, first, middle and last byte tell the names well enough apart.
+const fn first_slot(name: &[u8]) -> usize {
+    let length = name.len();
+    if length == 0 {
+        return 0;
+    }
+    (length * 7 + name[0] as usize * 31 + name[length / 2] as usize * 13 + name[length - 1] as usize * 3)
+        % SLOT_COUNT
+}
+
 impl StandardAttribute {
+    /// The attribute with this name, exactly as the specification writes it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut at = first_slot(name.as_bytes());
+        loop {
+            let rule = RULES.get(usize::from(SLOTS[at]))?;
+            if rule.name == name {
+                return Some(rule.attribute);
+            }
+            at = (at + 1) % SLOT_COUNT;
+        }
+    }
+
     /// The rules of this attribute.
     pub fn rule(self) -> &'static Rule {
         &RULES[self as usize]
@@ -244,6 +277,20 @@ mod tests {
             assert_eq!(rule.attribute as usize, place, "{}", rule.name);
             assert_eq!(StandardAttribute::from_name(rule.name), Some(rule.attribute));
         }
+    }
+
+    #[test]
+    fn a_name_that_is_not_quite_one_is_none() {
+        for name in ["", "S", "state", "State ", "Statf", "Cryptographic Algorithn", "x-State"] {
+            assert_eq!(StandardAttribute::from_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_share_few_slots() {
+        let slots: std::collections::BTreeSet<_> =
+            RULES.iter().map(|rule| first_slot(rule.name.as_bytes())).collect();
+        assert!(slots.len() + 10 >= RULES.len(), "{} slots for {} names", slots.len(), RULES.len());
     }
 
     #[test]

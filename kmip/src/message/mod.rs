@@ -43,6 +43,13 @@ impl ProtocolVersion {
     }
 }
 
+/// How many items to make room for. The count is the sender's word, so it buys little; most messages have one item,
+/// and a vector would begin with room for four.
+fn items_capacity(batch_count: i32) -> usize {
+    const ITEMS_AHEAD_MAX: i32 = 16;
+    batch_count.clamp(1, ITEMS_AHEAD_MAX) as usize
+}
+
 fn optional_text(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<String>, Error> {
     reader.optional(tag)?.map(|item| item.text_string().map(str::to_owned)).transpose()
 }

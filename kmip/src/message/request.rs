@@ -2,7 +2,7 @@
 
 use ttlv::{Budget, Error, Limits, Node, Reader, Writer};
 
-use super::{Credential, MessageExtension, optional_bytes, optional_text};
+use super::{Credential, MessageExtension, items_capacity, optional_bytes, optional_text};
 use crate::enumeration::{AttestationType, BatchErrorContinuationOption, Operation};
 use crate::{ProtocolVersion, RequestPayload, tag};
 
@@ -232,7 +232,7 @@ impl RequestMessage {
         }
         let mut reader = message.structure()?;
         let header = RequestHeader::read(&mut reader)?;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(items_capacity(header.batch_count));
         while let Some(item) = reader.optional(tag::BATCH_ITEM)? {
             items.push(RequestItem::read(&item, header.protocol_version)?);
         }

@@ -2,7 +2,7 @@
 
 use ttlv::{Budget, Error, Limits, Node, Reader, Writer};
 
-use super::{MessageExtension, optional_bytes, optional_text};
+use super::{MessageExtension, items_capacity, optional_bytes, optional_text};
 use crate::enumeration::{AttestationType, Operation, ResultReason, ResultStatus};
 use crate::{ProtocolVersion, ResponsePayload, tag};
 
@@ -247,7 +247,7 @@ impl ResponseMessage {
         }
         let mut reader = message.structure()?;
         let header = ResponseHeader::read(&mut reader)?;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(items_capacity(header.batch_count));
         while let Some(item) = reader.optional(tag::BATCH_ITEM)? {
             items.push(ResponseItem::read(&item, header.protocol_version)?);
         }
