@@ -179,7 +179,12 @@ impl RequestItem {
         }
     }
 
-    fn read(item: &ttlv::Item<'_>, version: ProtocolVersion) -> Result<Self, Error> {
+    /// Reads into `items`, as an item is half a kilobyte, and returning it would copy that twice.
+    fn read_into(
+        items: &mut Vec<Self>,
+        item: &ttlv::Item<'_>,
+        version: ProtocolVersion,
+    ) -> Result<(), Error> {
         let mut reader = item.structure()?;
         let operation = Operation::from_number(reader.required(tag::OPERATION)?.enumeration()?);
         let unique_batch_item_id = optional_bytes(&mut reader, tag::UNIQUE_BATCH_ITEM_ID)?;
@@ -188,7 +193,8 @@ impl RequestItem {
         let message_extension =
             reader.optional(tag::MESSAGE_EXTENSION)?.map(|item| MessageExtension::read(&item)).transpose()?;
         reader.finish()?;
-        Ok(Self { operation, unique_batch_item_id, payload, unrecognised, message_extension })
+        items.push(Self { operation, unique_batch_item_id, payload, unrecognised, message_extension });
+        Ok(())
     }
 
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
@@ -234,7 +240,7 @@ impl RequestMessage {
         let header = RequestHeader::read(&mut reader)?;
         let mut items = Vec::with_capacity(items_capacity(header.batch_count));
         while let Some(item) = reader.optional(tag::BATCH_ITEM)? {
-            items.push(RequestItem::read(&item, header.protocol_version)?);
+            RequestItem::read_into(&mut items, &item, header.protocol_version)?;
         }
         reader.finish()?;
         Ok(Self { header, items })
