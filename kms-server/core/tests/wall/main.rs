@@ -1,0 +1,18 @@
+//! The core at its wall: a request in, an outcome out. Every request goes through the wire's encoding, every event
+//! through the log's, and every object through a snapshot's; see `common`.
+#![allow(unreachable_pub, reason = "the neighbours of a test module are in the same binary")]
+
+mod attributes;
+mod batches;
+mod common;
+mod errors_attributes;
+mod errors_objects;
+mod errors_states;
+mod golden;
+mod lifecycle;
+mod limits;
+mod locate;
+mod random;
+mod re_key;
+mod tenants;
+mod versions;
