@@ -7,7 +7,8 @@ use kmip::attribute::{Attribute, Name, StandardAttribute, UsageLimits};
 use kmip::enumeration::ObjectGroupMember;
 use kmip::mask::StorageStatusMask;
 use kmip::operations::locate::{Request, Response};
-use ttlv::{ItemType, Value};
+use kmip::tag;
+use ttlv::{ItemType, Node, Value};
 
 use super::Call;
 use crate::{Object, Refusal};
@@ -120,17 +121,22 @@ fn value_matches(filter: &Attribute, known: &Value) -> bool {
         {
             asked & known == *asked
         }
-        (asked, known) if filter.name == StandardAttribute::UsageLimits.into() => {
-            match (UsageLimits::from_value(asked), UsageLimits::from_value(known)) {
-                (Some(asked), Some(known)) => {
-                    known.total >= asked.total
-                        && known.count.unwrap_or(known.total) >= asked.count.unwrap_or(0)
-                }
-                _ => false,
-            }
+        (Value::Structure(asked), known) if filter.name == StandardAttribute::UsageLimits.into() => {
+            UsageLimits::from_value(known)
+                .is_some_and(|known| asked.iter().all(|field| enough(field, &known)))
         }
         // "all of the structure fields are not REQUIRED to be specified"
         (Value::Structure(asked), Value::Structure(known)) => asked.iter().all(|field| known.contains(field)),
         (asked, known) => asked == known,
+    }
+}
+
+/// Whether a field of the Usage Limits that are asked for is met: as much in all, as much left, and the same unit.
+fn enough(asked: &Node, known: &UsageLimits) -> bool {
+    match (asked.tag, &asked.value) {
+        (tag::USAGE_LIMITS_TOTAL, Value::LongInteger(total)) => known.total >= *total,
+        (tag::USAGE_LIMITS_COUNT, Value::LongInteger(count)) => known.count.unwrap_or(known.total) >= *count,
+        (tag::USAGE_LIMITS_UNIT, Value::Enumeration(unit)) => known.unit.number() == *unit,
+        _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! What holds after every event and for every response, whatever was asked.
 
-use kmip::enumeration::{self, Operation, State};
+use kmip::enumeration::{self, State};
 use kmip::{AttributeName, ProtocolVersion, RequestMessage, ResponseMessage, tag};
 use kms_core::{Event, Object, Objects};
 use ttlv::{Node, Value};
@@ -84,7 +84,7 @@ pub fn of_objects(objects: &Objects) {
 pub fn of_response(request: &RequestMessage, response: &ResponseMessage, bytes: &[u8]) {
     let version = response.header.protocol_version;
     let asked = request.header.protocol_version;
-    if asked.major == 1 {
+    if asked.major == 1 && asked.minor >= 0 {
         assert_eq!(version, asked.min(ProtocolVersion::V1_4));
     }
     assert_eq!(usize::try_from(response.header.batch_count), Ok(response.items.len()));
@@ -103,6 +103,11 @@ fn nothing_later(node: &Node, version: ProtocolVersion) {
     assert!(introduced <= version, "{} came with {introduced}, not {version}", tag::name(node.tag).unwrap());
     if node.tag == tag::ATTRIBUTE {
         return attribute_not_later(node, version);
+    }
+    if node.tag == tag::BATCH_ITEM {
+        // The client named the operation first.
+        let echoed = |field: &&Node| field.tag != tag::OPERATION;
+        return node.value.children().iter().filter(echoed).for_each(|field| nothing_later(field, version));
     }
     value_not_later(node.tag, &node.value, version);
     if node.tag == tag::ATTRIBUTE_NAME {
@@ -130,12 +135,9 @@ fn value_not_later(holder: kmip::Tag, value: &Value, version: ProtocolVersion) {
     match value {
         Value::Structure(nodes) => nodes.iter().for_each(|node| nothing_later(node, version)),
         Value::Enumeration(number) => {
-            // The client named the operation first: Discover Versions is answered in 1.0 too.
             let introduced = enumeration::of(holder).and_then(|table| (table.introduced)(*number));
-            let echoed =
-                holder == tag::OPERATION && Operation::from_number(*number) == Operation::DiscoverVersions;
             assert!(
-                echoed || introduced.is_none_or(|introduced| introduced <= version),
+                introduced.is_none_or(|introduced| introduced <= version),
                 "value {number} of {holder} is later than {version}"
             );
         }

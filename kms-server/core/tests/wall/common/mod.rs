@@ -119,17 +119,9 @@ impl World {
     /// through a snapshot.
     pub fn send(&mut self, bytes: &[u8]) -> Answer {
         let request = RequestMessage::decode(bytes, ttlv::Limits::default()).unwrap();
-        let client = self.clients[self.client].clone();
-        let mut context = Context {
-            now: self.now,
-            client: &client,
-            entropy: &mut self.entropy,
-            vault: &self.vault,
-            limits: &self.limits,
-            vendor_identification: "test server",
-        };
-        let mut draft = Draft::new(&self.objects);
-        let outcome = handle(&request, &mut context, &mut draft);
+        let objects = self.objects.clone();
+        let mut draft = Draft::new(&objects);
+        let outcome = self.decide(&request, &mut draft);
         let events = draft.into_events();
         self.apply(&events);
         let Outcome { encoded, audit, served } = outcome;
@@ -142,6 +134,19 @@ impl World {
             }
         }
         Answer { response, bytes: encoded.to_vec(), audit, served, events }
+    }
+
+    /// Decides alone, on a draft that may hold more.
+    pub fn decide(&mut self, request: &RequestMessage, draft: &mut Draft<'_>) -> Outcome {
+        let mut context = Context {
+            now: self.now,
+            client: &self.clients[self.client],
+            entropy: &mut self.entropy,
+            vault: &self.vault,
+            limits: &self.limits,
+            vendor_identification: "test server",
+        };
+        handle(request, &mut context, draft)
     }
 
     /// Carries events out as a node does: from their bytes.
