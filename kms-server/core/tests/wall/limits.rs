@@ -46,7 +46,7 @@ fn locate_answers_with_only_so_many_identifiers() {
     for _ in 0..3 {
         w.key();
     }
-    let answer = w.ask("Locate {}");
+    let answer = w.ask("Locate { OffsetItems=0 }");
     let text = format!("{:?}", answer.response.items[0].payload);
     assert!(text.contains("located_items: Some(3)"), "{text}");
     assert_eq!(text.matches('-').count(), 2 * 4, "{text}");

@@ -1,5 +1,11 @@
 //! The core at its wall: a request in, an outcome out. Every request goes through the wire's encoding, every event
 //! through the log's, and every object through a snapshot's; see `common`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper of a test fails as the test does"
+)]
 #![allow(unreachable_pub, reason = "the neighbours of a test module are in the same binary")]
 
 mod attributes;
@@ -15,4 +21,5 @@ mod locate;
 mod random;
 mod re_key;
 mod tenants;
+mod vectors;
 mod versions;
