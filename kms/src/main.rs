@@ -7,6 +7,7 @@ mod admin;
 mod client;
 mod completions;
 mod config;
+mod conform;
 mod doctor;
 mod file;
 mod http;
@@ -55,6 +56,7 @@ enum Command {
     Client(client::Arguments),
     Key(key::Arguments),
     Doctor(doctor::Arguments),
+    Conform(conform::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -118,6 +120,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Client(arguments) => client::run(arguments, format).await,
         Command::Key(arguments) => key::run(arguments, format).await,
         Command::Doctor(arguments) => doctor::run(arguments, format).await,
+        Command::Conform(arguments) => conform::run(arguments, format).await,
         Command::Completions(arguments) => completions::run(arguments),
     }
 }
@@ -126,6 +129,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     let unreachable = error.chain().any(|cause| {
         cause.downcast_ref::<admin::Error>().is_some_and(admin::Error::is_unreachable)
             || cause.is::<doctor::Unreachable>()
+            || cause.is::<conform::Unreachable>()
     });
     if unreachable { EXIT_UNREACHABLE } else { EXIT_FAILED }
 }

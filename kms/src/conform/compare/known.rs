@@ -1,0 +1,51 @@
+//! What a case has brought so far, as later responses are compared by it.
+
+use std::collections::HashSet;
+
+use kmip::{Kmip, ProtocolVersion, Tag, tag};
+use ttlv::{Node, Value, Vocabulary};
+
+use super::attribute_name;
+use crate::conform::placeholder::{self, Bindings};
+
+/// What a case has brought so far.
+#[derive(Clone, Debug)]
+pub(in crate::conform) struct Known {
+    pub(in crate::conform) bindings: Bindings,
+    pub(super) version: ProtocolVersion,
+    /// Identifiers of objects whose material the server chose.
+    pub(in crate::conform) made: HashSet<String>,
+    /// Dates that requests have fixed.
+    pub(super) dates: HashSet<(Tag, i64)>,
+    /// Object Groups that requests have named.
+    pub(super) groups: HashSet<String>,
+}
+
+impl Known {
+    /// Nothing yet, at `now` in seconds since 1970.
+    pub(in crate::conform) fn new(version: ProtocolVersion, now: i64) -> Self {
+        let (made, dates, groups) = Default::default();
+        Self { bindings: Bindings::new(now), version, made, dates, groups }
+    }
+
+    /// Takes note of the dates and groups in a request. `$NOW` alone fixes nothing.
+    pub(super) fn asked(&mut self, node: &Node, named: Tag) {
+        match &node.value {
+            Value::DateTime(date) if placeholder::seconds_from_now(*date) != Some(0) => {
+                self.dates.insert((named, self.bindings.date(*date)));
+            }
+            Value::TextString(group) if named == tag::OBJECT_GROUP => {
+                self.groups.insert(group.clone());
+            }
+            Value::Structure(nodes) => {
+                let attribute = attribute_name(node).and_then(|name| Kmip.attribute_tag(name));
+                for child in nodes {
+                    let own = child.tag;
+                    let named = if own == tag::ATTRIBUTE_VALUE { attribute.unwrap_or(own) } else { own };
+                    self.asked(child, named);
+                }
+            }
+            _ => {}
+        }
+    }
+}

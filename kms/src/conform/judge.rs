@@ -1,0 +1,95 @@
+//! Runs one case: sends what it asks, compares what comes, and afterwards takes away what the server made for it.
+//!
+//! Knows the server by the wire alone.
+
+mod clean;
+#[cfg(test)]
+mod tests;
+
+use kmip::ProtocolVersion;
+use ttlv::{Limits, Node};
+
+use super::case::Exchange;
+use super::compare::{self, Difference, Known};
+use super::placeholder::Unbound;
+pub(super) use clean::{Leftovers, message};
+
+/// Bytes of the largest answer that is taken. 4 MiB, the client's own bound.
+const RESPONSE_BYTES_MAX: usize = kmip::client::RESPONSE_BYTES_MAX_DEFAULT;
+
+/// Whoever takes a message and brings the answer.
+pub(super) trait Wire {
+    /// One question, one answer; or why there is none, for people.
+    async fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, String>;
+}
+
+/// One exchange as it went, for `--show`.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) request: Node,
+    /// `None` where no answer came, or one that is no TTLV.
+    pub(super) response: Option<Node>,
+}
+
+/// How a case went.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// The first difference; `None` where all is as expected.
+    pub(super) difference: Option<Difference>,
+    /// Up to the first difference.
+    pub(super) steps: Vec<Step>,
+}
+
+/// Runs a case that begins at `now`, in seconds since 1970, up to its first difference. What the server made for it
+/// goes to `leftovers`.
+pub(super) async fn run(
+    version: ProtocolVersion,
+    exchanges: &[Exchange],
+    wire: &mut impl Wire,
+    leftovers: &mut Leftovers,
+    now: i64,
+) -> Verdict {
+    let mut known = Known::new(version, now);
+    known.made = std::mem::take(&mut leftovers.made);
+    let mut steps = Vec::with_capacity(exchanges.len());
+    let mut difference = None;
+    for (at, exchange) in exchanges.iter().enumerate() {
+        if let Err(found) = step(&mut known, at + 1, exchange, wire, leftovers, &mut steps).await {
+            difference = Some(found);
+            break;
+        }
+    }
+    leftovers.made = known.made;
+    Verdict { difference, steps }
+}
+
+async fn step(
+    known: &mut Known,
+    number: usize,
+    exchange: &Exchange,
+    wire: &mut impl Wire,
+    leftovers: &mut Leftovers,
+    steps: &mut Vec<Step>,
+) -> Result<(), Difference> {
+    let request = known.bindings.fill(&exchange.request).map_err(|Unbound(name)| Difference {
+        path: format!("request {number}"),
+        expected: format!("{name} from an earlier response"),
+        got: "nothing: no response has brought it".to_owned(),
+    })?;
+    let answer = wire.ask(&request.encode()).await;
+    steps.push(Step { request, response: None });
+    let no_answer =
+        |got| Difference { path: format!("response {number}"), expected: "an answer".to_owned(), got };
+    let response = decode(&answer.map_err(no_answer)?).map_err(no_answer)?;
+    leftovers.note(&response);
+    let compared = compare::response(known, number, exchange, &response);
+    if let Some(step) = steps.last_mut() {
+        step.response = Some(response);
+    }
+    compared
+}
+
+fn decode(bytes: &[u8]) -> Result<Node, String> {
+    let limits = Limits { message_bytes_max: RESPONSE_BYTES_MAX, ..Limits::default() };
+    Node::decode(bytes, limits).map_err(|error| format!("what is no TTLV message: {error}"))
+}
