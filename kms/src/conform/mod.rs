@@ -43,9 +43,9 @@ const PROGRESS_CASES_MIN: usize = 5;
 #[command(after_help = "\
 Examples:
   kms conform cases 127.0.0.1:5696 --cert cert.pem --key key.pem --ca ca.pem
-  kms conform cases kms1:5696 … --only SKLC --only SKFF/1.4      some families, one at one version
-  kms conform cases kms1:5696 … --show SKLC-M-1-14               one case with all its messages
-  kms conform cases kms1:5696 … --clean -o json                  after a run that was interrupted
+  kms conform cases kms1:5696 … --only SKLC --only SKFF/1.4   a family, and one at one version
+  kms conform cases kms1:5696 … --show SKLC-M-1-14            one case with all its messages
+  kms conform cases kms1:5696 … --clean -o json               after a run that was interrupted
 
 Exit codes:
   0  every case that was run passed
