@@ -2,7 +2,7 @@
 //! snapshots of what came of it ([`snapshot`]).
 //!
 //! Everything here deals in opaque bytes and indexes; nothing here knows an event or a key. Two rules
-//! hold throughout (DESIGN decision 4): a write that could not be synced ends the process and is never
+//! hold throughout (ARCHITECTURE.md, decision 4): a write that could not be synced ends the process and is never
 //! tried again, because the kernel may have dropped the dirty pages while marking them clean; and what
 //! was damaged is reported with its place, never cut off and carried on from.
 

@@ -1,4 +1,5 @@
 #![no_main]
+//! Any bytes: the decoder answers or refuses, and never more.
 
 #[path = "../checks.rs"]
 mod checks;

@@ -1,4 +1,5 @@
 #![no_main]
+//! What was read and written again reads as the same.
 
 #[path = "../checks.rs"]
 mod checks;

@@ -1,4 +1,5 @@
 #![no_main]
+//! Any text: KMIP's XML form answers or refuses, and never more.
 
 #[path = "../checks.rs"]
 mod checks;
