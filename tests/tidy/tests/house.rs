@@ -1,6 +1,8 @@
 //! The house against its rules. Each rule is first held against an example that breaks it: a rule that sees nothing
 //! there would see nothing here either.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
 use tidy::Tree;
 
 /// Fails unless the rule objects to every broken example, to no sound one, and to nothing in the house.
