@@ -1,0 +1,48 @@
+//! kill -9 under load: whatever a client was told is still so when the server is back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use faults::{Ledger, Load, Random, report, say};
+use lab::Lab;
+
+const ROUNDS: usize = 50;
+const CLIENTS: usize = 8;
+
+/// The server works at least so long, and at most this much longer, before it is killed.
+const LIFE_MS_MIN: usize = 20;
+const LIFE_MS_SPAN: usize = 300;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_by_kill_9() {
+    let mut random = Random::announced("kill -9");
+    // Few entries between snapshots, so that the kill meets their writing and the purge of the log too.
+    let lab = Lab::builder().set("snapshot", "every_entries", "150").start().await;
+    let (config, ledger) = (lab.client_config(), Arc::new(Ledger::default()));
+    let mut opened = Vec::new();
+    let mut verified = 0;
+    for _ in 0..ROUNDS {
+        let load = Load::start(&config, &ledger, CLIENTS, &mut random);
+        // The moment is the fault itself: there is nothing to wait for.
+        let life = LIFE_MS_MIN + random.below(LIFE_MS_SPAN);
+        tokio::time::sleep(Duration::from_millis(u64::try_from(life).unwrap())).await;
+        lab.node(0).kill().await;
+        load.ended().await;
+        let start = lab.node(0).start().await;
+        opened.push(start.unwrap_or_else(|refused| panic!("does not start after kill -9: {refused}")));
+        verified += ledger.verify_touched(&config).await;
+    }
+    verified += ledger.verify_all(&config).await;
+    opened.sort();
+    let log = lab.node(0).log_text();
+    assert!(log.contains("snapshot written"), "no kill met a snapshot");
+    say(&format!(
+        "kill -9: {verified} verifications of {} keys; from start to serving: min {:?}, median {:?}, max {:?}",
+        ledger.keys(),
+        opened[0],
+        opened[ROUNDS / 2],
+        opened[ROUNDS - 1]
+    ));
+    assert!(ledger.acknowledged() > 1000, "too little load to tell: {} answers", ledger.acknowledged());
+    report("kill -9 under load", ROUNDS, ledger.acknowledged(), 0);
+}
