@@ -106,13 +106,19 @@ impl Attribute {
         Ok(Self { name, index, value })
     }
 
+    /// Whether a client of `version` may see the attribute with the value that it has.
+    pub fn known_in(&self, version: ProtocolVersion) -> bool {
+        let means = self.name.rule().map_or(tag::ATTRIBUTE_VALUE, |rule| rule.tag);
+        self.name.known_in(version) && gate::known(&self.value, means, version)
+    }
+
     /// Appends an Attribute structure without the fields that `version` does not know; nothing where it does not know
     /// the attribute or its value.
     pub fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
-        let means = self.name.rule().map_or(tag::ATTRIBUTE_VALUE, |rule| rule.tag);
-        if !self.name.known_in(version) || !gate::known(&self.value, means, version) {
+        if !self.known_in(version) {
             return;
         }
+        let means = self.name.rule().map_or(tag::ATTRIBUTE_VALUE, |rule| rule.tag);
         writer.structure(tag::ATTRIBUTE, |writer| {
             writer.text_string(tag::ATTRIBUTE_NAME, self.name.as_str());
             if let Some(index) = self.index {

@@ -12,7 +12,7 @@ use kmip::{ProtocolVersion, TemplateAttribute};
 use ttlv::Value;
 
 use crate::operations::Call;
-use crate::{Limits, Object, Refusal, gate, size};
+use crate::{Limits, Object, Refusal, size};
 
 /// The attributes that a new object is to have, checked, each with its index.
 #[derive(Debug, Default)]
@@ -387,7 +387,7 @@ pub(crate) fn check_deleted(
     let instances = object.instances(name, now);
     let found = instances.into_iter().find(|known| known.index.unwrap_or(0) == index);
     // What a client's version cannot express is not there for it.
-    found.and_then(|found| gate::visible(found, call.version)).ok_or_else(|| {
+    found.filter(|found| found.known_in(call.version)).ok_or_else(|| {
         let reason = ResultReason::ItemNotFound;
         Refusal::new(reason, format!("the object has no {name} with index {index}"))
     })

@@ -25,7 +25,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             "this server does not wrap keys yet; hint: the connection itself is encrypted",
         ));
     }
-    let mut managed = call.open(&object)?;
+    let managed = call.open(&object)?;
     check_form(request, &managed)?;
     let introduced = gate::object_introduced(&managed);
     if introduced > call.version {
@@ -33,10 +33,6 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             ResultReason::KeyFormatTypeNotSupported,
             format!("KMIP {} has no words for this object; hint: ask in KMIP {introduced}", call.version),
         ));
-    }
-    if let ManagedObject::Template(attributes) = &mut managed {
-        let inside = std::mem::take(attributes).into_iter();
-        *attributes = inside.filter_map(|attribute| gate::visible(attribute, call.version)).collect();
     }
     if object.fresh {
         call.draft(Event::Served { id: object.id });

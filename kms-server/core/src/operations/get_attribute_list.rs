@@ -4,14 +4,14 @@ use kmip::AttributeName;
 use kmip::operations::get_attribute_list::{Request, Response};
 
 use super::Call;
-use crate::{Refusal, gate};
+use crate::Refusal;
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     let object = call.object(request.unique_identifier.as_deref())?;
     let mut attribute_names: Vec<AttributeName> = Vec::new();
     let version = call.version;
     let all = object.all_attributes(call.now()).into_iter();
-    for attribute in all.filter_map(|attribute| gate::visible(attribute, version)) {
+    for attribute in all.filter(|attribute| attribute.known_in(version)) {
         if !attribute_names.contains(&attribute.name) {
             attribute_names.push(attribute.name);
         }

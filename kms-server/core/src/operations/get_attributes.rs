@@ -6,7 +6,7 @@ use kmip::Attribute;
 use kmip::operations::get_attributes::{Request, Response};
 
 use super::Call;
-use crate::{Refusal, gate};
+use crate::Refusal;
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     let object = call.object(request.unique_identifier.as_deref())?;
@@ -20,12 +20,6 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     } else {
         names.iter().flat_map(|name| object.instances(name, call.now())).collect()
     };
-    let version = call.version;
-    Ok(Response {
-        unique_identifier: object.id.to_string(),
-        attributes: attributes
-            .into_iter()
-            .filter_map(|attribute| gate::visible(attribute, version))
-            .collect(),
-    })
+    // What the version of the request has no words for is left out when the answer is written.
+    Ok(Response { unique_identifier: object.id.to_string(), attributes })
 }

@@ -132,7 +132,7 @@ fn fresh_members_of_a_group_are_those_never_fetched() {
 fn objects_of_the_same_request_are_found() {
     let mut w = World::new();
     let answer = w.ask(&format!(
-        "{} Locate {{ \"x-a\"=1 }} Destroy {{}} Locate {{ \"x-a\"=1 }}",
+        "{} Locate {{ OffsetItems=0 \"x-a\"=1 }} Destroy {{}} Locate {{ OffsetItems=0 \"x-a\"=1 }}",
         crate::common::create("\"x-a\"=1")
     ));
     let counts: Vec<_> = answer

@@ -121,7 +121,10 @@ fn compare(expected: &Node, got: &Node, bound: &mut BTreeMap<String, String>) ->
                 (name != "ResponsePayload" || !listed(node)) && node.tag != tag::RESULT_MESSAGE
             };
             // Attributes come in any order, with more of them than were published.
-            for field in expected.iter().filter(|field| name == "ResponsePayload" && listed(field) && !is_the_servers_own(field)) {
+            for field in expected
+                .iter()
+                .filter(|field| name == "ResponsePayload" && listed(field) && !is_the_servers_own(field))
+            {
                 let known = bound.clone();
                 let found = got.iter().any(|got| compare(field, got, &mut known.clone()).is_ok());
                 if !found {
