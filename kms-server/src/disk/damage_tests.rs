@@ -87,3 +87,18 @@ fn a_lost_data_file_or_identity_is_an_error() {
     let error = bed.open().unwrap_err();
     assert!(matches!(error, LogError::Broken { .. }), "{error}");
 }
+
+#[test]
+fn a_start_that_was_cut_short_does_not_stand_in_the_way_of_the_next() {
+    for left in [&b""[..], b"half of what sled meant to write"] {
+        let mut bed = OnDisk::new();
+        bed.log().append(&numbered(1..=20)).unwrap();
+        bed.log().sync().unwrap();
+        let dir = bed.kill();
+        let unfinished = dir.join("snap.00000000000FB4CB.generating");
+        fs::write(&unfinished, left).unwrap();
+        bed.open().unwrap();
+        assert_eq!(bed.log().read(1..99, ALL).unwrap(), numbered(1..=20));
+        assert!(!unfinished.exists());
+    }
+}

@@ -84,7 +84,10 @@ fn identity_bytes(id: &LogId, state: u8) -> [u8; 17] {
     out
 }
 
+/// Opens sled. Whoever calls has the directory to himself.
 pub(super) fn open_sled(dir: &Path) -> Result<sled::Db, LogError> {
+    remove_unfinished_snapshots(dir)
+        .map_err(|source| LogError::Io { path: dir.to_owned(), doing: "clearing unfinished files of sled", source })?;
     let config = sled::Config::new()
         .path(dir)
         .mode(sled::Mode::HighThroughput)
@@ -104,6 +107,22 @@ pub(super) fn open_sled(dir: &Path) -> Result<sled::Db, LogError> {
             Err(LogError::Broken { path: dir.to_owned(), what: "sled gave up with a panic".to_owned() })
         }
     }
+}
+
+/// Removes `snap.*.generating`: what sled was writing when a start was killed, lost power or met a full disk.
+///
+/// sled writes under this name and renames, but skips another one (`.in___motion`) when it reads: it takes the half
+/// file for its newest snapshot, and the whole log for damaged, for ever.
+fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
+    for file in fs::read_dir(dir)? {
+        let file = file?;
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads the raw data file for heads of this log, whether sled still shows them or not, and returns the highest

@@ -12,6 +12,7 @@
 //!   once here when the log is opened. `snap.*` only spares sled a scan; without it nothing is missing.
 //! - At start it drops everything behind a damaged message of the tail, and stops reading a damaged segment,
 //!   without an error. The heads of [`record`](super::record) give that away.
+//! - It takes a `snap.*` that it was still writing when it was cut short for a damaged one: removed before it opens.
 //! - On some damage it panics; that is caught while opening and becomes an error.
 
 use std::fs::{self, File};
