@@ -8,6 +8,10 @@ use lab::Lab;
 
 const ROUNDS: usize = 50;
 const CLIENTS: usize = 8;
+const START_ROUNDS: usize = 10;
+const STARTS_CUT_SHORT: usize = 8;
+/// A start takes about so long at most.
+const START_MS_SPAN: usize = 150;
 
 /// The server works at least so long, and at most this much longer, before it is killed.
 const LIFE_MS_MIN: usize = 20;
@@ -45,4 +49,32 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     ));
     assert!(ledger.acknowledged() > 1000, "too little load to tell: {} answers", ledger.acknowledged());
     report("kill -9 under load", ROUNDS, ledger.acknowledged(), 0);
+}
+
+/// A start writes too: what is cut short there must not stand in the way of the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_by_kill_9_while_the_server_starts() {
+    let mut random = Random::announced("kill -9 at start");
+    let lab = Lab::builder().set("snapshot", "every_entries", "150").start().await;
+    let (config, ledger) = (lab.client_config(), Arc::new(Ledger::default()));
+    for _ in 0..START_ROUNDS {
+        let load = Load::start(&config, &ledger, CLIENTS, &mut random);
+        let enough = ledger.acknowledged() + 50;
+        while ledger.acknowledged() < enough {
+            tokio::task::yield_now().await;
+        }
+        lab.node(0).kill().await;
+        load.ended().await;
+        for _ in 0..STARTS_CUT_SHORT {
+            lab.node(0).spawn();
+            let life = u64::try_from(random.below(START_MS_SPAN)).unwrap();
+            tokio::time::sleep(Duration::from_millis(life)).await;
+            lab.node(0).kill().await;
+        }
+        let start = lab.node(0).start().await;
+        start.unwrap_or_else(|refused| panic!("does not start after starts that were cut short: {refused}"));
+        ledger.verify_touched(&config).await;
+    }
+    ledger.verify_all(&config).await;
+    report("kill -9 while it starts", START_ROUNDS * STARTS_CUT_SHORT, ledger.acknowledged(), 0);
 }

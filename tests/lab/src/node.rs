@@ -172,7 +172,8 @@ impl NodeHandle {
         }
     }
 
-    fn spawn(&self) {
+    /// Starts the server and waits for nothing; see [`NodeHandle::start`].
+    pub fn spawn(&self) {
         let mut process = locked(&self.process);
         assert!(process.is_none(), "{} runs already", self.name);
         std::fs::write(self.config_file(), self.config_text()).unwrap();
