@@ -86,6 +86,7 @@ impl Writer {
             snapshots,
             snapshot_every: shared.config.snapshot.every_entries,
             snapshot_runs: false,
+            snapshot_failed_at: 0,
             purge_to: 0,
             position,
             seen,
@@ -150,6 +151,8 @@ struct Thread {
     snapshots: Snapshots,
     snapshot_every: u64,
     snapshot_runs: bool,
+    /// The last entry when a snapshot failed; 0 before. The next is tried as many entries later as after a success.
+    snapshot_failed_at: u64,
     /// The log is to be purged up to here.
     purge_to: u64,
     position: LogPosition,
@@ -182,7 +185,10 @@ impl Thread {
                             self.snapshots.indexes().ok().and_then(|i| i.first().copied()).unwrap_or(0);
                         self.purge_to = index;
                     }
-                    Work::SnapshotFailed => self.snapshot_runs = false,
+                    Work::SnapshotFailed => {
+                        self.snapshot_runs = false;
+                        self.snapshot_failed_at = self.position.applied;
+                    }
                     Work::End => end = true,
                     Work::Request { bytes: size, .. } => {
                         bytes += size;
@@ -273,7 +279,7 @@ impl Thread {
     }
 
     fn snapshot_if_due(&mut self) {
-        let since = self.position.applied.saturating_sub(self.position.snapshot);
+        let since = self.position.applied.saturating_sub(self.position.snapshot.max(self.snapshot_failed_at));
         if self.snapshot_runs || since < self.snapshot_every {
             return;
         }
