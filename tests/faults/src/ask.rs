@@ -16,7 +16,9 @@ pub async fn connect(config: &ClientConfig) -> Connection {
 pub async fn works(config: &ClientConfig) {
     let done = async {
         let mut connection = Client::connect(config).await?;
-        let ResponsePayload::Create(created) = connection.one(create()).await? else { panic!("not Create's answer") };
+        let ResponsePayload::Create(created) = connection.one(create()).await? else {
+            panic!("not Create's answer")
+        };
         connection.one(get(&created.unique_identifier)).await?;
         connection.close().await
     };

@@ -174,7 +174,12 @@ impl Ledger {
             self.verify_some(&mut connection, some).await;
         }
         let inner = self.inner();
-        assert!(inner.broken.is_empty(), "{} broken promises:\n{}", inner.broken.len(), inner.broken.join("\n"));
+        assert!(
+            inner.broken.is_empty(),
+            "{} broken promises:\n{}",
+            inner.broken.len(),
+            inner.broken.join("\n")
+        );
         ids.len()
     }
 
@@ -204,19 +209,27 @@ fn check(key: &mut Key, get: &ResponseItem, attributes: &ResponseItem) -> Result
         return Err(format!("no attributes: {:?} {:?}", attributes.result_reason, attributes.result_message));
     };
     let value = |name: &str| {
-        found.attributes.iter().find(|attribute| attribute.name.as_str() == name).map(|attribute| &attribute.value)
+        found
+            .attributes
+            .iter()
+            .find(|attribute| attribute.name.as_str() == name)
+            .map(|attribute| &attribute.value)
     };
     match (value("State"), key.activation) {
         (Some(Value::Enumeration(ACTIVE)), Some(_)) => key.activation = Some(Sure::Told),
         (Some(Value::Enumeration(PRE_ACTIVE)), None | Some(Sure::Asked)) => key.activation = None,
-        (state, activation) => return Err(format!("State {state:?}, though its activation was {activation:?}")),
+        (state, activation) => {
+            return Err(format!("State {state:?}, though its activation was {activation:?}"));
+        }
     }
     let mut gone = Vec::new();
     for (name, (text, sure)) in &mut key.attributes {
         match (value(name), *sure) {
             (Some(Value::TextString(found)), _) if found == text => *sure = Sure::Told,
             (None, Sure::Asked) => gone.push(name.clone()),
-            (found, sure) => return Err(format!("{name} is {found:?}, expected {text:?}, which was {sure:?}")),
+            (found, sure) => {
+                return Err(format!("{name} is {found:?}, expected {text:?}, which was {sure:?}"));
+            }
         }
     }
     gone.iter().for_each(|name| drop(key.attributes.remove(name)));

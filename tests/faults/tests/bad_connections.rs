@@ -1,6 +1,9 @@
 //! Peers that do not speak TLS, show the wrong certificate or none, are slow, silent or many: each is closed or told
 //! so, and a normal client is served all the while.
 
+// clippy.toml allows it in test functions; these are their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::time::{Duration, Instant};
 
 use certs::{Authority, KeyKind, Profile, Subject};
@@ -142,7 +145,8 @@ async fn certificates_that_are_not_right_are_refused_in_the_handshake() {
     let other = Authority::create("Other CA", KeyKind::P256, now, 100).unwrap();
     let trust = ServerTrust::Ca { pem: other.cert_pem().unwrap().into_bytes(), verify_name: true };
     let mistrusts = ClientConfig::builder(lab.node(0).kmip_address.to_string(), trust);
-    let mistrusts = mistrusts.identity_pem(lab.client().cert_pem.clone(), lab.client().key_pem.clone()).build().unwrap();
+    let mistrusts =
+        mistrusts.identity_pem(lab.client().cert_pem.clone(), lab.client().key_pem.clone()).build().unwrap();
     let error = refused(&mistrusts).await;
     assert!(matches!(error, ClientError::Tls { .. }), "{error}");
     works(&lab.client_config()).await;
@@ -154,7 +158,8 @@ async fn without_a_certificate_a_message_is_told_so_and_the_connection_closed() 
     let lab = Lab::start().await;
     for versions in [TlsVersions::Only12, TlsVersions::Only13] {
         let mut connection = connect(&config(&lab, versions, None)).await;
-        let answer = ResponseMessage::decode(&connection.call_raw(&request()).await.unwrap(), ttlv::Limits::default());
+        let answer =
+            ResponseMessage::decode(&connection.call_raw(&request()).await.unwrap(), ttlv::Limits::default());
         let answer = answer.unwrap();
         assert_eq!(answer.items[0].result_status, ResultStatus::OperationFailed);
         assert_eq!(answer.items[0].result_reason, Some(ResultReason::AuthenticationNotSuccessful));
@@ -168,7 +173,8 @@ async fn without_a_certificate_a_message_is_told_so_and_the_connection_closed() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_trickles_its_request_is_closed_after_the_request_timeout() {
     const SLOW: usize = 50;
-    let lab = Lab::builder().limit("request_timeout_ms", 1000).limit("handshake_timeout_ms", 1000).start().await;
+    let lab =
+        Lab::builder().limit("request_timeout_ms", 1000).limit("handshake_timeout_ms", 1000).start().await;
     let before_kb = lab.node(0).resident_kb();
     let mut peers = tokio::task::JoinSet::new();
     for _ in 0..SLOW {

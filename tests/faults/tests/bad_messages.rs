@@ -1,14 +1,19 @@
 //! Bad bytes from a known client: each is answered with a KMIP failure or the connection is closed, the server lives on
 //! and grows by a bounded amount.
 
+// clippy.toml allows it in test functions; these are their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use faults::{Random, activate, add_attribute, connect, create, get, get_attributes, report, say, works};
 use kmip::client::{ClientConfig, ClientError, Connection};
 use kmip::enumeration::{ResultReason, ResultStatus, RevocationReasonCode};
 use kmip::operations::{
-    check, delete_attribute, destroy, discover_versions, get_attribute_list, locate, modify_attribute, query, re_key, revoke,
+    check, delete_attribute, destroy, discover_versions, get_attribute_list, locate, modify_attribute, query,
+    re_key, revoke,
 };
 use kmip::{
-    Attribute, AttributeName, ProtocolVersion, RequestMessage, RequestPayload, ResponseMessage, ResponsePayload, tag,
+    Attribute, AttributeName, ProtocolVersion, RequestMessage, RequestPayload, ResponseMessage,
+    ResponsePayload, tag,
 };
 use lab::{Lab, NewClient};
 use ttlv::{Limits, Value, Writer};
@@ -36,7 +41,9 @@ async fn send(connection: &mut Connection, bytes: &[u8]) -> Came {
     match connection.call_raw(bytes).await {
         Ok(answer) => {
             let decoded = ResponseMessage::decode(&answer, Limits::default());
-            Came::Answer(decoded.unwrap_or_else(|error| panic!("an answer that is no KMIP ({error}) to {bytes:02x?}")))
+            Came::Answer(
+                decoded.unwrap_or_else(|error| panic!("an answer that is no KMIP ({error}) to {bytes:02x?}")),
+            )
         }
         Err(ClientError::Closed { bytes_received: 0, .. } | ClientError::Io { .. }) => Came::Closed,
         Err(error) => panic!("{error} after {bytes:02x?}"),
@@ -50,7 +57,11 @@ async fn refusal(config: &ClientConfig, bytes: &[u8]) -> Option<ResultReason> {
         Came::Closed => None,
         Came::Answer(answer) => {
             let item = &answer.items[0];
-            assert_eq!(item.result_status, ResultStatus::OperationFailed, "{bytes:02x?} succeeded: {answer:?}");
+            assert_eq!(
+                item.result_status,
+                ResultStatus::OperationFailed,
+                "{bytes:02x?} succeeded: {answer:?}"
+            );
             assert!(item.result_message.is_some(), "refused without a word: {answer:?}");
             item.result_reason
         }
@@ -149,7 +160,12 @@ async fn lengths_types_padding_and_depth_that_are_wrong_are_refused() {
 
 /// Sends bytes and goes on with a new connection where the old one was closed. What breaks the frame itself would be
 /// waited for until the request timeout, and is left to the tests of slow clients.
-async fn attempt(config: &ClientConfig, connection: &mut Connection, bytes: &[u8], keeps_frame: bool) -> usize {
+async fn attempt(
+    config: &ClientConfig,
+    connection: &mut Connection,
+    bytes: &[u8],
+    keeps_frame: bool,
+) -> usize {
     if !keeps_frame {
         return 0;
     }
@@ -191,7 +207,8 @@ fn one_of_each(id: &str) -> Vec<RequestPayload> {
         get_attribute_list::Request { unique_identifier: unique_identifier.clone() }.into(),
         check::Request { unique_identifier: unique_identifier.clone(), ..Default::default() }.into(),
         add_attribute(id, "x-mark", "a"),
-        modify_attribute::Request { unique_identifier: unique_identifier.clone(), attribute: attribute() }.into(),
+        modify_attribute::Request { unique_identifier: unique_identifier.clone(), attribute: attribute() }
+            .into(),
         delete_attribute::Request {
             unique_identifier: unique_identifier.clone(),
             attribute_name: AttributeName::new("x-mark"),
@@ -216,7 +233,8 @@ async fn thousands_of_mutated_requests_are_answered_or_refused() {
     let mut random = Random::announced("mutations");
     let lab = Lab::start().await;
     let (config, other) = (lab.client_config(), lab.add_client(NewClient::named("other")).await);
-    let ResponsePayload::Create(kept) = connect(&lab.config_of(&other)).await.one(create()).await.unwrap() else {
+    let ResponsePayload::Create(kept) = connect(&lab.config_of(&other)).await.one(create()).await.unwrap()
+    else {
         panic!("not Create's answer")
     };
     let ResponsePayload::Create(own) = connect(&config).await.one(create()).await.unwrap() else {
@@ -225,7 +243,9 @@ async fn thousands_of_mutated_requests_are_answered_or_refused() {
     let mut seeds: Vec<_> = one_of_each(&own.unique_identifier).into_iter().map(encoded).collect();
     seeds.push(encoded(create()));
     seeds.push(encoded(discover_versions::Request::default().into()));
-    seeds.push(encoded(query::Request { query_functions: vec![kmip::enumeration::QueryFunction::QueryOperations] }.into()));
+    seeds.push(encoded(
+        query::Request { query_functions: vec![kmip::enumeration::QueryFunction::QueryOperations] }.into(),
+    ));
     seeds.push(encoded(locate::Request::default().into()));
     let memory = Memory::before(&lab);
     let mut connection = connect(&config).await;
@@ -251,7 +271,8 @@ async fn thousands_of_mutated_requests_are_answered_or_refused() {
             _ => {
                 for _ in 0..=random.below(6) {
                     let at = 8 + random.below(bytes.len() - 8);
-                    bytes[at] = if random.below(2) == 0 { random.byte() } else { bytes[at] ^ (1 << random.below(8)) };
+                    bytes[at] =
+                        if random.below(2) == 0 { random.byte() } else { bytes[at] ^ (1 << random.below(8)) };
                 }
             }
         }
@@ -278,17 +299,20 @@ async fn another_tenants_key_is_as_good_as_none() {
     let lab = Lab::start().await;
     let other = lab.add_client(NewClient::named("other")).await;
     let mut owner = connect(&lab.config_of(&other)).await;
-    let ResponsePayload::Create(theirs) = owner.one(create()).await.unwrap() else { panic!("not Create's answer") };
+    let ResponsePayload::Create(theirs) = owner.one(create()).await.unwrap() else {
+        panic!("not Create's answer")
+    };
     let theirs = theirs.unique_identifier;
     let nobodys = "00000000-0000-4000-8000-000000000000";
     let mut connection = connect(&lab.client_config()).await;
     let pairs: Vec<_> = one_of_each(&theirs).into_iter().zip(one_of_each(nobodys)).collect();
     for (about_theirs, about_none) in &pairs {
-        let failure = async |connection: &mut Connection, payload: &RequestPayload| {
-            match connection.one(payload.clone()).await {
-                Err(ClientError::Failed(failure)) => failure,
-                other => panic!("{:?}: {other:?}", payload.operation()),
-            }
+        let failure = async |connection: &mut Connection, payload: &RequestPayload| match connection
+            .one(payload.clone())
+            .await
+        {
+            Err(ClientError::Failed(failure)) => failure,
+            other => panic!("{:?}: {other:?}", payload.operation()),
         };
         let seen = failure(&mut connection, about_theirs).await;
         let mut none = failure(&mut connection, about_none).await;
@@ -333,7 +357,8 @@ async fn a_batch_or_a_list_beyond_its_bound_is_refused() {
     let lab = Lab::builder().limit("batch_items_max", 10).limit("items_max", 200).start().await;
     let config = lab.client_config();
     let mut batch = Vec::new();
-    RequestMessage::new(ProtocolVersion::V1_4, (0..11).map(|_| discover_versions::Request::default().into())).encode(&mut batch);
+    RequestMessage::new(ProtocolVersion::V1_4, (0..11).map(|_| discover_versions::Request::default().into()))
+        .encode(&mut batch);
     assert!(refusal(&config, &batch).await.is_some());
     let mut many = Vec::new();
     Writer::new(&mut many).structure(tag::REQUEST_MESSAGE, |writer| {

@@ -1,5 +1,8 @@
 //! SIGTERM and SIGHUP while clients work.
 
+// clippy.toml allows it in test functions; these are their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +43,11 @@ async fn nothing_acknowledged_is_lost_by_sigterm_and_the_server_ends_in_order() 
         let told = Instant::now();
         let status = lab.node(0).stop_gracefully().await;
         assert!(status.success(), "{status}");
-        assert!(told.elapsed() < DRAIN_TIMEOUT, "took {:?} with clients that wait for answers", told.elapsed());
+        assert!(
+            told.elapsed() < DRAIN_TIMEOUT,
+            "took {:?} with clients that wait for answers",
+            told.elapsed()
+        );
         for failure in load.ended().await {
             // Between two messages or before the next; never in the middle of an answer.
             let is_clean = match &failure {
