@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use certs::{Authority, KeyKind, Profile, Subject};
 use faults::{Random, connect, create, report, say, works};
 use kmip::client::{Client, ClientConfig, ClientError, Connection, ServerTrust, TlsVersions};
-use kmip::enumeration::{ResultReason, ResultStatus};
+use kmip::enumeration::{QueryFunction, ResultReason, ResultStatus};
+use kmip::operations::query;
 use kmip::{ProtocolVersion, RequestMessage, ResponseMessage};
 use lab::{Lab, NewClient, Way, now_s};
 use nix::sys::resource::{Resource, getrlimit};
@@ -196,6 +197,38 @@ async fn a_client_that_trickles_its_request_is_closed_after_the_request_timeout(
     works(&lab.client_config()).await;
     assert_bounded(&lab, before_kb, "trickled requests");
     report("slow clients (request_timeout_ms = 1000)", SLOW + 1, 0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_takes_no_answers_is_held_back_and_closed_after_the_write_timeout() {
+    const GREEDY: usize = 10;
+    let lab = Lab::builder().limit("write_timeout_ms", 1000).start().await;
+    let before_kb = lab.node(0).resident_kb();
+    let mut peers = tokio::task::JoinSet::new();
+    for _ in 0..GREEDY {
+        let mut connection = connect(&lab.client_config()).await;
+        peers.spawn(async move {
+            let mut many = Vec::new();
+            for _ in 0..200 {
+                let query = query::Request { query_functions: vec![QueryFunction::QueryOperations] };
+                RequestMessage::new(ProtocolVersion::V1_4, [query.into()]).encode(&mut many);
+            }
+            let began = Instant::now();
+            let mut sent = 0;
+            while connection.send_raw(&many).await.is_ok() {
+                sent += many.len();
+                assert!(began.elapsed() < 2 * PATIENCE, "still taken after {sent} bytes");
+            }
+            sent
+        });
+    }
+    works(&lab.client_config()).await;
+    let sent: usize = peers.join_all().await.into_iter().sum();
+    works(&lab.client_config()).await;
+    assert!(lab.node(0).log_text().contains("write_timeout_ms"));
+    say(&format!("answers not taken: {sent} bytes of requests were sent"));
+    assert_bounded(&lab, before_kb, "answers not taken");
+    report("clients that take no answers", GREEDY, 0, 0);
 }
 
 /// Sends a byte every 50 ms until the server has enough of it, and says when that was.

@@ -160,9 +160,8 @@ async fn a_flipped_bit_is_refused_or_harmless_and_never_a_lost_key() {
             format!("bit {bit} of byte {at} of {size} in {}", path.strip_prefix(&data).unwrap().display());
         match lab.node(0).start().await {
             Ok(_) => {
-                let verified = std::panic::AssertUnwindSafe(ledger.verify_all(&config));
                 say(&format!("flipped bits: {place}: served"));
-                verified.0.await;
+                ledger.verify_all(&config).await;
                 harmless += 1;
                 lab.node(0).kill().await;
             }
