@@ -81,3 +81,42 @@ async fn nothing_acknowledged_is_lost_by_kill_9_while_the_server_starts() {
     ledger.verify_all(&config).await;
     report("kill -9 while it starts", START_ROUNDS * STARTS_CUT_SHORT, ledger.acknowledged(), 0);
 }
+
+/// Without this, a ledger that believes everything would pass every other test.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_put_back_in_time_is_found_out() {
+    let mut random = Random::announced("control of the ledger");
+    let lab = Lab::start().await;
+    let (config, ledger) = (lab.client_config(), Arc::new(Ledger::default()));
+    let (data, old) = (lab.node(0).data_dir(), lab.dir().join("old"));
+    for acknowledged in [100, 200] {
+        let load = Load::start(&config, &ledger, CLIENTS, &mut random);
+        while ledger.acknowledged() < acknowledged {
+            tokio::task::yield_now().await;
+        }
+        assert!(load.stop().await.is_empty());
+        assert!(lab.node(0).stop_gracefully().await.success());
+        if !old.exists() {
+            copy_dir(&data, &old);
+        }
+        lab.node(0).start().await.unwrap();
+        ledger.verify_all(&config).await;
+    }
+    lab.node(0).kill().await;
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&old, &data).unwrap();
+    lab.node(0).start().await.unwrap();
+    let verified = {
+        let (config, ledger) = (config.clone(), Arc::clone(&ledger));
+        tokio::spawn(async move { ledger.verify_all(&config).await }).await
+    };
+    let words = verified.unwrap_err().into_panic().downcast::<String>().unwrap();
+    assert!(words.contains("broken promises") && words.contains("lost"), "{words}");
+    let lost = words.lines().count() - 1;
+    report("control: a store put back in time", 1, ledger.acknowledged(), lost);
+}
+
+fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
+    let copied = std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(copied.success());
+}
