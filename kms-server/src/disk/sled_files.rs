@@ -86,8 +86,11 @@ fn identity_bytes(id: &LogId, state: u8) -> [u8; 17] {
 
 /// Opens sled. Whoever calls has the directory to himself.
 pub(super) fn open_sled(dir: &Path) -> Result<sled::Db, LogError> {
-    remove_unfinished_snapshots(dir)
-        .map_err(|source| LogError::Io { path: dir.to_owned(), doing: "clearing unfinished files of sled", source })?;
+    remove_unfinished_snapshots(dir).map_err(|source| LogError::Io {
+        path: dir.to_owned(),
+        doing: "clearing unfinished files of sled",
+        source,
+    })?;
     let config = sled::Config::new()
         .path(dir)
         .mode(sled::Mode::HighThroughput)

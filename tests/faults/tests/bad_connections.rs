@@ -238,6 +238,7 @@ async fn trickle(mut connection: Connection) -> Duration {
         if connection.send_raw(&[byte]).await.is_err() {
             return began.elapsed();
         }
+        // This is the fault itself: a peer that is slow.
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(began.elapsed() < PATIENCE, "still open after {PATIENCE:?}");
     }

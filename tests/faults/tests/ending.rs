@@ -22,6 +22,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !holds().await {
         assert!(began.elapsed() < Duration::from_secs(30), "{what} does not come about");
+        // Nothing reports the condition; it is looked at again.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

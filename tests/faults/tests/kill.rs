@@ -30,8 +30,8 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let mut verified = 0;
     for _ in 0..ROUNDS {
         let load = Load::start(&config, &ledger, CLIENTS, &mut random);
-        // The moment is the fault itself: there is nothing to wait for.
         let life = LIFE_MS_MIN + random.below(LIFE_MS_SPAN);
+        // The moment is the fault itself: there is nothing to wait for.
         tokio::time::sleep(Duration::from_millis(u64::try_from(life).unwrap())).await;
         lab.node(0).kill().await;
         load.ended().await;
@@ -71,6 +71,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9_while_the_server_starts() {
         for _ in 0..STARTS_CUT_SHORT {
             lab.node(0).spawn();
             let life = u64::try_from(random.below(START_MS_SPAN)).unwrap();
+            // The moment is the fault itself: there is nothing to wait for.
             tokio::time::sleep(Duration::from_millis(life)).await;
             lab.node(0).kill().await;
         }

@@ -52,6 +52,7 @@ async fn nothing_acknowledged_is_lost_by_a_power_cut() {
         let cutter = disk.cutter().unwrap();
         let load = Load::start(&config, &ledger, CLIENTS, &mut random);
         let life = LIFE_MS_MIN + random.below(LIFE_MS_SPAN);
+        // The moment is the fault itself: there is nothing to wait for.
         tokio::time::sleep(Duration::from_millis(u64::try_from(life).unwrap())).await;
         ledger.freeze();
         cutter.cut();
@@ -106,6 +107,7 @@ async fn a_power_cut_while_the_server_starts_does_not_stop_the_next_start() {
         let cutter = disk.cutter().unwrap();
         lab.node(0).spawn();
         let life = u64::try_from(random.below(START_MS_SPAN)).unwrap();
+        // The moment is the fault itself: there is nothing to wait for.
         tokio::time::sleep(Duration::from_millis(life)).await;
         cutter.cut();
         if lab.node(0).is_running() {

@@ -168,6 +168,7 @@ impl NodeHandle {
                 self.name,
                 self.last_lines()
             );
+            // Nothing reports readiness; it is asked for again.
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
@@ -237,6 +238,7 @@ impl NodeHandle {
                 return status;
             }
             assert!(began.elapsed() < STOP_TIMEOUT, "{} has not ended within {STOP_TIMEOUT:?}", self.name);
+            // The system reports the end of a child only when asked.
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
@@ -339,6 +341,7 @@ fn only_child(parent: Pid) -> Pid {
             return Pid::from_raw(child.parse().unwrap());
         }
         assert!(began.elapsed() < STOP_TIMEOUT, "the launcher started nothing");
+        // Nothing reports a grandchild; it is looked for again.
         std::thread::sleep(LOOK_INTERVAL);
     }
 }
