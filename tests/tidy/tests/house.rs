@@ -58,6 +58,7 @@ fn a_test_that_sleeps_says_why() {
                 "a/tests/wall.rs",
                 "fn a() {\n    // The server must stay silent for this long.\n    sleep(SECOND);\n}",
             )],
+            &[("a/tests/wall.rs", "while !done() {\n    sleep(LOOK_INTERVAL);\n}")],
             &[("a/src/lib.rs", "fn a() {\n    sleep(PAUSE);\n}")],
         ],
     );
