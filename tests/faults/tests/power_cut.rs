@@ -51,6 +51,7 @@ async fn nothing_acknowledged_is_lost_by_a_power_cut() {
     for _ in 0..ROUNDS {
         let cutter = disk.cutter().unwrap();
         let load = Load::start(&config, &ledger, CLIENTS, &mut random);
+        // The moment is the fault itself: there is nothing to wait for.
         let life = LIFE_MS_MIN + random.below(LIFE_MS_SPAN);
         // The moment is the fault itself: there is nothing to wait for.
         tokio::time::sleep(Duration::from_millis(u64::try_from(life).unwrap())).await;
