@@ -75,10 +75,10 @@ impl Walk {
                     self.enumeration(table, *number);
                 }
             }
-            Value::TextString(name) if node.tag == tag::ATTRIBUTE_NAME => {
-                if !AttributeName::new(name).known_in(self.version) {
-                    self.leak(format!("the attribute {name}"));
-                }
+            Value::TextString(name)
+                if node.tag == tag::ATTRIBUTE_NAME && !AttributeName::new(name).known_in(self.version) =>
+            {
+                self.leak(format!("the attribute {name}"));
             }
             Value::Structure(children) => {
                 let attribute = attribute_tag(children);

@@ -1,5 +1,7 @@
 //! The client against a server of a hundred lines that does one thing wrong at a time.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is a test's message")]
+
 mod authority;
 mod connection;
 mod kms;

@@ -1,5 +1,7 @@
 //! Messages at the wall: bytes in, types, bytes out.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is a test's message")]
+
 mod golden;
 mod hidden;
 mod mutated;
