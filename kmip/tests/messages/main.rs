@@ -1,6 +1,11 @@
 //! Messages at the wall: bytes in, types, bytes out.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is a test's message")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a failed expectation is a test's message"
+)]
 
 mod golden;
 mod hidden;
