@@ -4,6 +4,7 @@
 //! node's store. Certificates come from the `certs` crate; all printing is in `print`.
 
 mod admin;
+mod bench;
 mod client;
 mod completions;
 mod config;
@@ -57,6 +58,7 @@ enum Command {
     Key(key::Arguments),
     Doctor(doctor::Arguments),
     Conform(conform::Arguments),
+    Bench(bench::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -80,6 +82,7 @@ Examples:
   kms init /etc/kms-server --address 192.0.2.7   a real node
   kms client add vc01 --issue                    make a vCenter known
   kms key list                                   the keys, and which VM each is for
+  kms bench --lab                                how fast the lab answers
 
 Exit codes:
   0  done
@@ -121,6 +124,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Key(arguments) => key::run(arguments, format).await,
         Command::Doctor(arguments) => doctor::run(arguments, format).await,
         Command::Conform(arguments) => conform::run(arguments, format).await,
+        Command::Bench(arguments) => bench::run(arguments, format).await,
         Command::Completions(arguments) => completions::run(arguments),
     }
 }
@@ -130,6 +134,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         cause.downcast_ref::<admin::Error>().is_some_and(admin::Error::is_unreachable)
             || cause.is::<doctor::Unreachable>()
             || cause.is::<conform::Unreachable>()
+            || bench::is_unreachable(cause)
     });
     if unreachable { EXIT_UNREACHABLE } else { EXIT_FAILED }
 }
