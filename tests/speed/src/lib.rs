@@ -1,0 +1,16 @@
+//! How fast the server is: measured in one run beside a bare TLS echo server, which bounds what any server can do here,
+//! and beside PyKMIP's server, in turns, as real processes of the same profile, by the same `kms bench`.
+//!
+//! `cargo run --release -p speed` prints the table. What it prints is this machine's, at this time: compare ratios.
+
+mod bench;
+pub mod echo;
+mod measure;
+mod pykmip;
+mod stand;
+mod table;
+
+pub use bench::{Bench, Figures};
+pub use measure::{Effort, measure};
+pub use stand::Stand;
+pub use table::{Row, Table};
