@@ -3,20 +3,25 @@
 //! With `[audit] file` the lines are JSON, appended to that file; else they are log events with target "audit". A
 //! line that cannot be written fails its request: an operation nobody can account for is not answered.
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::Serialize;
-use tracing::info;
 
 use crate::certificate::{UnixSeconds, utc};
+use crate::log::Format;
 
 /// Characters of a Unique Identifier that are kept; a client may send any text there.
 pub const IDENTIFIER_CHARACTERS_MAX: usize = 128;
+
+/// Bytes that a line takes as a rule; a longer one costs a copy.
+const LINE_BYTES_USUAL: usize = 320;
 
 /// One batch item.
 #[derive(Clone, Debug)]
@@ -54,6 +59,21 @@ struct Record<'a> {
     message_bytes: usize,
 }
 
+/// The same among the lines of a JSON log.
+#[derive(Serialize)]
+struct Logged<'a> {
+    level: &'static str,
+    target: &'static str,
+    #[serde(flatten)]
+    record: Record<'a>,
+}
+
+impl<'a> From<&Line<'a>> for Logged<'a> {
+    fn from(line: &Line<'a>) -> Self {
+        Self { level: "INFO", target: "audit", record: Record::from(line) }
+    }
+}
+
 impl<'a> From<&Line<'a>> for Record<'a> {
     fn from(line: &Line<'a>) -> Self {
         Self {
@@ -82,31 +102,40 @@ pub struct AuditError {
 #[derive(Debug)]
 pub struct Audit {
     sink: Sink,
+    /// The second that was written last, as text.
+    second: Mutex<(UnixSeconds, Arc<str>)>,
 }
 
 #[derive(Debug)]
 enum Sink {
-    Log,
-    File { path: PathBuf, file: Mutex<File> },
+    Log { format: Format, file: File },
+    File { path: PathBuf, file: RwLock<File> },
 }
 
 impl Audit {
-    /// To the log, target "audit".
-    pub fn to_log() -> Self {
-        Self { sink: Sink::Log }
+    /// To the log, in its form, whatever its level.
+    ///
+    /// Fails where standard error is closed.
+    pub fn to_log(format: Format) -> Result<Self, AuditError> {
+        // A handle of our own, as the one of the library makes threads wait for each other around the write.
+        let file = io::stderr().as_fd().try_clone_to_owned().map_err(of_the_log)?.into();
+        Ok(Self { sink: Sink::Log { format, file }, second: Mutex::default() })
     }
 
     /// Appends to `path`, made with mode 0600 when it is not there.
     pub fn to_file(path: &Path) -> Result<Self, AuditError> {
         let file = open(path)?;
-        Ok(Self { sink: Sink::File { path: path.to_owned(), file: Mutex::new(file) } })
+        Ok(Self {
+            sink: Sink::File { path: path.to_owned(), file: RwLock::new(file) },
+            second: Mutex::default(),
+        })
     }
 
     /// Opens the file again under its name, after it was rotated away.
     pub fn reopen(&self) -> Result<(), AuditError> {
         if let Sink::File { path, file } = &self.sink {
             let fresh = open(path)?;
-            *file.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+            *file.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         }
         Ok(())
     }
@@ -114,22 +143,47 @@ impl Audit {
     /// Writes the lines of one message, in one write. When this fails the message must fail.
     pub fn write(&self, lines: &[Line<'_>]) -> Result<(), AuditError> {
         match &self.sink {
-            Sink::Log => {
-                lines.iter().for_each(log);
-                Ok(())
+            Sink::Log { format, file } => {
+                let mut text = String::with_capacity(lines.len() * LINE_BYTES_USUAL);
+                for line in lines {
+                    match format {
+                        Format::Text => push_text(&mut text, line, &self.time(line.time)),
+                        Format::Json => push_json(&mut text, &Logged::from(line)).map_err(of_the_log)?,
+                    }
+                }
+                // In one write, which the system keeps whole, so that lines of several threads do not mix.
+                (&*file).write_all(text.as_bytes()).map_err(of_the_log)
             }
             Sink::File { path, file } => {
                 let failed = |error| AuditError { path: path.clone(), error };
-                let mut text = Vec::with_capacity(lines.len() * 256);
+                let mut text = String::with_capacity(lines.len() * LINE_BYTES_USUAL);
                 for line in lines {
-                    serde_json::to_writer(&mut text, &Record::from(line)).map_err(|e| failed(e.into()))?;
-                    text.push(b'\n');
+                    push_json(&mut text, &Record::from(line)).map_err(failed)?;
                 }
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.write_all(&text).map_err(failed)
+                let file = file.read().unwrap_or_else(PoisonError::into_inner);
+                (&*file).write_all(text.as_bytes()).map_err(failed)
             }
         }
     }
+
+    /// A second as text; the same one is asked for again and again.
+    fn time(&self, seconds: UnixSeconds) -> Arc<str> {
+        let mut known = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != seconds || known.1.is_empty() {
+            *known = (seconds, utc(seconds).into());
+        }
+        Arc::clone(&known.1)
+    }
+}
+
+fn of_the_log(error: io::Error) -> AuditError {
+    AuditError { path: PathBuf::from("of the log"), error }
+}
+
+fn push_json(out: &mut String, record: &impl Serialize) -> io::Result<()> {
+    out.push_str(&serde_json::to_string(record)?);
+    out.push('\n');
+    Ok(())
 }
 
 fn open(path: &Path) -> Result<File, AuditError> {
@@ -141,18 +195,38 @@ fn open(path: &Path) -> Result<File, AuditError> {
         .map_err(|error| AuditError { path: path.to_owned(), error })
 }
 
-fn log(line: &Line<'_>) {
-    info!(
-        target: "audit",
-        client = line.client,
-        tenant = line.tenant,
-        address = line.address.map(tracing::field::display),
-        operation = line.operation,
-        unique_identifier = line.unique_identifier.map(cut),
-        result_status = line.result_status,
-        result_reason = line.result_reason,
-        message_bytes = line.message_bytes,
-    );
+/// Appends a line as the log would show it, without the log's own cost: it is written for every item of every request.
+fn push_text(out: &mut String, line: &Line<'_>, time: &str) {
+    out.push_str(time);
+    out.push_str("  INFO audit:");
+    push_quoted(out, "client", line.client);
+    push_quoted(out, "tenant", line.tenant);
+    if let Some(address) = line.address {
+        // Writing to a String cannot fail.
+        let _ = write!(out, " address={address}");
+    }
+    push_quoted(out, "operation", line.operation);
+    if let Some(id) = line.unique_identifier {
+        push_quoted(out, "unique_identifier", cut(id));
+    }
+    push_quoted(out, "result_status", line.result_status);
+    if let Some(reason) = line.result_reason {
+        push_quoted(out, "result_reason", reason);
+    }
+    let _ = writeln!(out, " message_bytes={}", line.message_bytes);
+}
+
+/// A field that no text can break out of.
+fn push_quoted(out: &mut String, name: &str, text: &str) {
+    out.push(' ');
+    out.push_str(name);
+    out.push_str("=\"");
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        out.push_str(text);
+    } else {
+        out.extend(text.escape_debug());
+    }
+    out.push('"');
 }
 
 fn cut(text: &str) -> &str {
@@ -198,6 +272,18 @@ mod tests {
         assert_eq!(records[0]["time"], "1970-01-01T00:00:00Z");
         assert_eq!(records[1]["unique_identifier"].as_str().unwrap().len(), IDENTIFIER_CHARACTERS_MAX);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_line_in_the_log_is_one_line_that_no_identifier_can_break() {
+        let mut text = String::new();
+        push_text(&mut text, &line("a\nforged \"line\" \u{202e}"), "1970-01-01T00:00:00Z");
+        assert_eq!(
+            text,
+            "1970-01-01T00:00:00Z  INFO audit: client=\"vc01\" tenant=\"lab\" address=192.0.2.7:40000 \
+             operation=\"Get\" unique_identifier=\"a\\nforged \\\"line\\\" \\u{202e}\" result_status=\"Success\" \
+             message_bytes=152\n"
+        );
     }
 
     #[test]

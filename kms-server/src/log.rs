@@ -15,11 +15,11 @@ pub enum Format {
 }
 
 /// Starts the log. `level` is error, warn, info, debug or trace and holds for our own code; libraries speak from warn
-/// on, and audit lines always appear.
+/// on. Audit lines stand among these, and do not come through here.
 ///
 /// Fails when a log was started before.
 pub fn start(format: Format, level: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(format!("warn,kms_server={level},kms_core={level},audit=info"))
+    let filter = EnvFilter::try_new(format!("warn,kms_server={level},kms_core={level}"))
         .with_context(|| format!("[log] level \"{level}\""))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match format {

@@ -56,7 +56,7 @@ impl Shared {
         make_data_dir(&config.data_dir)?;
         let audit = match &config.audit_file {
             Some(path) => Audit::to_file(path)?,
-            None => Audit::to_log(),
+            None => Audit::to_log(config.log.format)?,
         };
         let kmip = &config.kmip;
         let identity = Identity::new(kmip.certificate.clone(), kmip.key.clone(), kmip.loaded.clone());

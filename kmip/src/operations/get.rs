@@ -19,7 +19,7 @@ pub struct Request {
     /// The form of an elliptic curve's public key.
     pub key_compression_type: Option<KeyCompressionType>,
     /// How to wrap it.
-    pub key_wrapping_specification: Option<KeyWrappingSpecification>,
+    pub key_wrapping_specification: Option<Box<KeyWrappingSpecification>>,
 }
 
 impl Payload for Request {
@@ -40,7 +40,7 @@ impl Payload for Request {
                 .transpose()?,
             key_wrapping_specification: reader
                 .optional(tag::KEY_WRAPPING_SPECIFICATION)?
-                .map(|item| KeyWrappingSpecification::read(&item))
+                .map(|item| KeyWrappingSpecification::read(&item).map(Box::new))
                 .transpose()?,
         })
     }

@@ -14,7 +14,7 @@ pub struct Request {
     /// The attributes it is to have.
     pub template_attribute: TemplateAttribute,
     /// The object. Absent, which no version allows, is told apart from malformed by its own error.
-    pub object: Option<ManagedObject>,
+    pub object: Option<Box<ManagedObject>>,
 }
 
 impl Payload for Request {
@@ -22,7 +22,7 @@ impl Payload for Request {
         Ok(Self {
             object_type: ObjectType::from_number(reader.required(tag::OBJECT_TYPE)?.enumeration()?),
             template_attribute: TemplateAttribute::read(&reader.required(tag::TEMPLATE_ATTRIBUTE)?)?,
-            object: read_object(reader)?,
+            object: read_object(reader)?.map(Box::new),
         })
     }
 

@@ -52,7 +52,10 @@ fn no_form_of_a_key_shows_its_material() {
             ManagedObject::SecretData { secret_data_type: SecretDataType::Password, key_block: block };
         let template_attribute = Default::default();
         let object_type = ObjectType::SecretData;
-        check(&format!("{:?}", register::Request { object_type, template_attribute, object: Some(object) }));
+        check(&format!(
+            "{:?}",
+            register::Request { object_type, template_attribute, object: Some(Box::new(object)) }
+        ));
     }
     check(&format!("{:?}", Secret::from(&KEY[..])));
 }

@@ -70,7 +70,7 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
         register::Request {
             object_type,
             template_attribute: template(),
-            object: Some(ManagedObject::SymmetricKey(key_block())),
+            object: Some(Box::new(ManagedObject::SymmetricKey(key_block()))),
         }
         .into(),
         re_key::Request { unique_identifier: id(), offset: Some(60), template_attribute: Some(template()) }
@@ -95,13 +95,13 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
             key_format_type: Some(KeyFormatType::Raw),
             key_wrap_type: Some(KeyWrapType::NotWrapped),
             key_compression_type: None,
-            key_wrapping_specification: Some(KeyWrappingSpecification {
+            key_wrapping_specification: Some(Box::new(KeyWrappingSpecification {
                 wrapping_method: WrappingMethod::Encrypt,
                 encryption_key_information: Some(information),
                 mac_signature_key_information: None,
                 attribute_names: vec!["Cryptographic Usage Mask".to_owned()],
                 encoding_option: Some(EncodingOption::NoEncoding),
-            }),
+            })),
         }
         .into(),
         get_attributes::Request {

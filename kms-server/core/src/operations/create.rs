@@ -26,7 +26,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     }
     let object = make_key(call, &mut attributes)?;
     made_here(call, &mut attributes);
-    let id = draft_created(call, object, attributes)?;
+    let id = draft_created(call, &object, attributes)?;
     Ok(Response {
         object_type: ObjectType::SymmetricKey,
         unique_identifier: id.to_string(),

@@ -70,7 +70,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let replaced =
         Link { link_type: LinkType::ReplacedObjectLink, linked_object_identifier: old.id.to_string() };
     attributes.add(StandardAttribute::Link, replaced.to_value());
-    let id = draft_created(call, object, attributes)?;
+    let id = draft_created(call, &object, attributes)?;
     let replacement =
         Link { link_type: LinkType::ReplacementObjectLink, linked_object_identifier: id.to_string() };
     link_old(call, &old, &replacement);

@@ -31,7 +31,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             object.object_type()
         )));
     }
-    if let ManagedObject::Template(inside) = object
+    if let ManagedObject::Template(inside) = &**object
         && inside.iter().any(|attribute| attribute.name == StandardAttribute::Name.into())
     {
         return Err(Refusal::invalid_field(
@@ -41,7 +41,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     call.check_room()?;
     let mut attributes = NewAttributes::resolve(call, object_type, &request.template_attribute)?;
     describe(object, &mut attributes)?;
-    let id = draft_created(call, object.clone(), attributes)?;
+    let id = draft_created(call, object, attributes)?;
     Ok(Response { unique_identifier: id.to_string(), template_attribute: None })
 }
 
@@ -141,13 +141,13 @@ fn check_symmetric(key_block: &KeyBlock, attributes: &mut NewAttributes) -> Resu
 /// is then its identifier.
 pub(super) fn draft_created(
     call: &mut Call<'_, '_, '_>,
-    object: ManagedObject,
+    object: &ManagedObject,
     mut attributes: NewAttributes,
 ) -> Result<Id, Refusal> {
     let now = call.now();
     let object_type = object.object_type();
     let id = Id::random(call.context.entropy);
-    if let Some(digest) = digest(&object) {
+    if let Some(digest) = digest(object) {
         attributes.set(StandardAttribute::Digest, digest.to_value());
     }
     if object_type != ObjectType::Template {
@@ -155,7 +155,7 @@ pub(super) fn draft_created(
     }
     let dated = attributes.date(StandardAttribute::ActivationDate).is_some_and(|date| date <= now);
     let state = if dated { State::Active } else { State::PreActive };
-    let material = Some(call.seal(id, &object)?);
+    let material = Some(call.seal(id, object)?);
     let tenant = call.authorised.tenant().clone();
     let attributes = attributes.into_attributes();
     call.draft(Event::Created { id, tenant, object_type, state, at: now, attributes, material });
