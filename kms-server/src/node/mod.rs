@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use kmip::enumeration::ResultReason;
 use kmip::{ProtocolVersion, RequestMessage};
 use kms_core::{AuditItem, Client, Draft, Outcome, Refusal, is_read_only, refuse_all, refuse_message};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 use ttlv::HEADER_BYTES;
 
 use self::state::State;
@@ -84,17 +84,16 @@ impl Node {
     }
 
     /// What becomes of a request that could be read.
-    async fn outcome(&self, request: RequestMessage, client: &Arc<Client>, bytes: usize) -> Outcome {
-        if is_read_only(&request)
-            && let Some(outcome) = self.read(&request, client)
+    async fn outcome(&self, request: &Arc<RequestMessage>, client: &Arc<Client>, bytes: usize) -> Outcome {
+        if is_read_only(request)
+            && let Some(outcome) = self.read(request, client)
         {
             return outcome;
         }
-        let request = Arc::new(request);
-        match self.writer.request(Arc::clone(&request), Arc::clone(client), bytes).await {
+        match self.writer.request(Arc::clone(request), Arc::clone(client), bytes).await {
             Some(outcome) => outcome,
             None => self
-                .failed(&request, &Refusal::general_failure("the server is ending; hint: ask another node")),
+                .failed(request, &Refusal::general_failure("the server is ending; hint: ask another node")),
         }
     }
 
@@ -160,6 +159,18 @@ impl Node {
         self.shared.audit.write(&lines)
     }
 
+    /// Says when a client's clock is far from ours. Nothing is refused for it: a client without a clock is a client too.
+    fn note_clock(&self, client: &str, request: &RequestMessage) {
+        let Some(time_stamp) = request.header.time_stamp else { return };
+        let apart = self.state.clock.unix_seconds().abs_diff(time_stamp);
+        if apart > u64::from(self.shared.config.limits.clock_skew_s_max) {
+            debug!(
+                client,
+                "the client's clock and ours are {apart} s apart; hint: do both ask a time server?"
+            );
+        }
+    }
+
     fn ttlv_limits(&self) -> ttlv::Limits {
         self.shared.config.limits.ttlv
     }
@@ -211,11 +222,12 @@ impl Service for Node {
                 return After::KeepOpen;
             }
         };
+        self.note_clock(who.client, &message);
         let first =
             message.items.first().and_then(|item| item.operation.name()).unwrap_or("unknown operation");
-        // The writer takes the message over, so what a failed audit has to echo is kept aside only where it may.
-        let outcome = self.outcome(message, &peer.client, request.len()).await;
-        self.deliver(who, None, outcome, answer);
+        let message = Arc::new(message);
+        let outcome = self.outcome(&message, &peer.client, request.len()).await;
+        self.deliver(who, Some(&message), outcome, answer);
         self.shared.metrics.request_took(first, began.elapsed());
         After::KeepOpen
     }

@@ -144,7 +144,7 @@ impl Operator for Node {
         let client =
             Arc::new(Client { name: OPERATOR.into(), tenant: Tenant::new(&new.tenant), rights: Rights::ALL });
         let request = active_key(new.name.as_deref());
-        let outcome = self.outcome(request, &client, 0).await;
+        let outcome = self.outcome(&Arc::new(request), &client, 0).await;
         let who = Who { client: OPERATOR, tenant: &new.tenant, address: None, message_bytes: 0 };
         self.audit(who, &outcome.audit).map_err(|error| Denied::Failed(error.to_string()))?;
         if let Some(failed) = outcome.audit.iter().find(|item| item.result_status != ResultStatus::Success) {
