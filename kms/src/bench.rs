@@ -52,8 +52,8 @@ Examples:
   kms bench --lab --id UID -o json
       reads a key that is there, and makes none
 
-Works with any KMIP server. The keys that it makes stay there: use a lab, or a client made for it.
-Latency counts from the question (with --new-connection: from opening TCP) to the checked answer.
+Works with any KMIP server. The keys that it makes stay there, so use a lab.
+Latency counts from the question (with --new-connection: from TCP) to the checked answer.
 
 Exit codes: 0 done, 1 a request failed, 2 the command line is wrong, 3 nobody answers there")]
 pub(crate) struct Arguments {
