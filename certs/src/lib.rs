@@ -6,7 +6,7 @@
 //!
 //! - [`Authority`] creates itself, issues, signs requests, renews.
 //! - [`Profile`] is the table of what each certificate holds.
-//! - [`inspect`] says what a certificate holds, for people and for programs.
+//! - [`inspect()`] says what a certificate holds, for people and for programs.
 //! - [`verify_chain`], [`check_dates`] and [`spki`] are what a TLS listener needs to know of a client.
 //! - [`write_private_key`] and [`write_certificate`] put them on disk, whole or not at all.
 

@@ -1,7 +1,7 @@
 //! kms-core, the key manager: a request, a context and the objects in; a response and events out.
 //!
 //! Pure and deterministic: opens no socket and no file, reads no clock, draws no randomness. `now`, entropy and the
-//! vault that seals key material are given. [`handle`] decides and may refuse; [`Objects::apply`] carries an event out
+//! vault that seals key material are given. [`handle()`] decides and may refuse; [`Objects::apply`] carries an event out
 //! and cannot fail. Events are what is stored and replicated; requests are not.
 
 mod attributes;

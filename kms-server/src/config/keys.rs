@@ -8,7 +8,7 @@ pub enum Kind {
     Name,
     /// A path; relative ones start at the configuration file's directory.
     Path,
-    /// An IP address and port, "0.0.0.0:5696" or "[::]:5696".
+    /// An IP address and port, `0.0.0.0:5696` or `[::]:5696`.
     Address,
     /// An integer within these bounds, both included.
     Number(i64, i64),

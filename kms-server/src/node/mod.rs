@@ -1,7 +1,7 @@
 //! The node: what stands between the ports and kms-core.
 //!
 //! Reads are answered where they arrive, from the objects in memory. Whatever changes something goes to the one
-//! [`writer`], and is answered when it is on disk. Every item is in the audit before its answer leaves.
+//! `writer`, and is answered when it is on disk. Every item is in the audit before its answer leaves.
 
 mod operator;
 mod start;

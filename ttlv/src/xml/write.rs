@@ -8,7 +8,7 @@ use crate::{Node, Tag, Value, Vocabulary};
 ///
 /// Characters that XML 1.0 has no form for (U+0000) become U+FFFD; all else comes back as it was from [`read`].
 ///
-/// [`read`]: super::read
+/// [`read`]: super::read()
 pub fn write(node: &Node, vocabulary: &dyn Vocabulary) -> String {
     let mut out = Out { text: String::new(), vocabulary };
     out.node(node, 0, None);
