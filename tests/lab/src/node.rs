@@ -270,6 +270,22 @@ impl NodeHandle {
     /// SIGSTOP: the server stands still, its connections open.
     pub fn pause(&self) {
         self.signal(Signal::SIGSTOP);
+        // The signal is delivered thread by thread, so the server may answer for a moment more.
+        let began = Instant::now();
+        while !self.has_stopped() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{} does not stop", self.name);
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether every thread of the server stands still, as the kernel tells.
+    fn has_stopped(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the server's threads");
+        tasks.filter_map(Result::ok).all(|task| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // The state stands behind the name, which is in brackets and may hold anything.
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 't']))
+        })
     }
 
     /// SIGCONT, after [`NodeHandle::pause`].
