@@ -8,34 +8,82 @@ use std::sync::Arc;
 
 use kmip::attribute::Name;
 
-use crate::{Authorised, Event, Id, Object, Objects, Refusal, RegisteredClient, Tenant};
+use crate::{
+    Authorised, Event, Id, Invitation, InvitationDigest, Object, Objects, Record, Refusal, RegisteredClient,
+    Tenant, Token,
+};
 
 /// Events on top of the objects as they are. Nothing changes until they are applied.
 #[derive(Debug)]
 pub struct Draft<'a> {
     base: &'a Objects,
+    /// Whether `base` may lack what others decided.
+    stale: bool,
     events: Vec<Event>,
     /// Objects that the events touch, as they would be; `None` where one would be gone.
     touched: BTreeMap<Id, Option<Arc<Object>>>,
-    /// For each event what `touched` held of its object before it, so that it can be taken back alone.
-    before: Vec<Before>,
+    /// Answers that the events hold, by token.
+    answers: BTreeMap<Token, Vec<u8>>,
+    /// Events about clients and the cluster: too few to be worth an index.
+    others: Vec<Event>,
+    /// For each event how it is taken back.
+    undo: Vec<Undo>,
     /// Objects that the events add to a tenant, less those that they remove.
     added: BTreeMap<Tenant, i64>,
 }
 
-/// What an event took the place of: an entry of `touched`, if its object had one.
-type Before = Option<(Id, Option<Option<Arc<Object>>>)>;
+/// What taking an event back means.
+#[derive(Debug)]
+enum Undo {
+    /// It came to nothing.
+    Nothing,
+    /// It took the place of this entry of `touched`, if its object had one.
+    Object(Id, Option<Option<Arc<Object>>>),
+    /// It brought the answer to this token.
+    Answer(Token),
+    /// It is the last of `others`.
+    Other,
+}
 
 impl<'a> Draft<'a> {
     /// An empty draft on `base`.
     pub fn new(base: &'a Objects) -> Self {
         Self {
             base,
+            stale: false,
             events: Vec::new(),
             touched: BTreeMap::new(),
-            before: Vec::new(),
+            answers: BTreeMap::new(),
+            others: Vec::new(),
+            undo: Vec::new(),
             added: BTreeMap::new(),
         }
+    }
+
+    /// An empty draft on `base` as it will be when `pending` has happened: events that were handed to the log before, and
+    /// are not applied yet. They are no events of this draft, and are not taken back.
+    ///
+    /// Costs as many steps as there are pending events.
+    pub fn behind<'p>(base: &'a Objects, pending: impl IntoIterator<Item = &'p Event>) -> Self {
+        let mut draft = Self::new(base);
+        for event in pending {
+            draft.carry_out(event);
+        }
+        draft
+    }
+
+    /// A draft for reading from `base` while nobody can say whether `base` is all there is: a node without quorum.
+    ///
+    /// What is held is answered, since key material never changes. A miss is General Failure, and never Item Not Found:
+    /// another node may hold what this one has not heard of. Changes are refused; [`push`](Self::push) does nothing, so
+    /// that a first Get is answered without its `Served`.
+    pub fn stale(base: &'a Objects) -> Self {
+        Self { stale: true, ..Self::new(base) }
+    }
+
+    /// Whether this is a draft that [`stale`](Self::stale) made.
+    pub fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// The events so far.
@@ -57,38 +105,93 @@ impl<'a> Draft<'a> {
     pub fn rollback(&mut self, mark: usize) {
         while self.events.len() > mark {
             self.events.pop();
-            let Some((id, before)) = self.before.pop().flatten() else { continue };
-            let now = self.any(id).map(|object| object.tenant.clone());
-            match before {
-                Some(entry) => self.touched.insert(id, entry),
-                None => self.touched.remove(&id),
-            };
-            let then = self.any(id).map(|object| object.tenant.clone());
-            self.count(now, then);
+            match self.undo.pop() {
+                None | Some(Undo::Nothing) => {}
+                Some(Undo::Object(id, before)) => {
+                    let now = self.any(id).map(|object| object.tenant.clone());
+                    match before {
+                        Some(entry) => self.touched.insert(id, entry),
+                        None => self.touched.remove(&id),
+                    };
+                    let then = self.any(id).map(|object| object.tenant.clone());
+                    self.count(now, then);
+                }
+                Some(Undo::Answer(token)) => {
+                    self.answers.remove(&token);
+                }
+                Some(Undo::Other) => {
+                    self.others.pop();
+                }
+            }
         }
     }
 
-    /// Adds an event.
+    /// Adds an event; none to a draft that is stale.
     pub fn push(&mut self, event: Event) {
-        self.before.push(event.object().map(|id| (id, self.touched.get(&id).cloned())));
-        if let Some(id) = event.object() {
-            let known = self.any(id);
-            let then = known.map(|object| object.tenant.clone());
-            let becomes = match &event {
-                Event::Created { .. } => Object::created(&event).map(Arc::new),
-                Event::Removed { .. } => None,
-                _ => known.cloned().map(|mut object| {
-                    Arc::make_mut(&mut object).apply(&event);
-                    object
-                }),
-            };
-            let now = becomes.as_ref().map(|object| object.tenant.clone());
-            if then.is_some() || now.is_some() {
-                self.touched.insert(id, becomes);
-            }
-            self.count(then, now);
+        if self.stale {
+            return;
         }
+        let undo = self.carry_out(&event);
+        self.undo.push(undo);
         self.events.push(event);
+    }
+
+    /// Has an event happen in this draft.
+    fn carry_out(&mut self, event: &Event) -> Undo {
+        match event {
+            Event::Created { .. } => match Object::created(event) {
+                Some(object) => self.put(object.id, Some(Arc::new(object))),
+                None => Undo::Nothing,
+            },
+            Event::Removed { id } => self.put(*id, None),
+            Event::AttributeSet { id, .. }
+            | Event::AttributeDeleted { id, .. }
+            | Event::StateChanged { id, .. }
+            | Event::Served { id }
+            | Event::Destroyed { id, .. } => {
+                let Some(mut object) = self.any(*id).cloned() else { return Undo::Nothing };
+                Arc::make_mut(&mut object).apply(event);
+                self.put(*id, Some(object))
+            }
+            Event::Answered { token, sealed, .. } => self.put_answer(token, sealed),
+            Event::ClientRegistered { .. }
+            | Event::ClientRemoved { .. }
+            | Event::DataKey { .. }
+            | Event::Invited { .. }
+            | Event::NodeNumbered { .. } => {
+                self.others.push(event.clone());
+                Undo::Other
+            }
+            Event::Restored { record } => match Record::decode(record) {
+                Ok(Record::Object(object)) => self.put(object.id, Some(object)),
+                Ok(Record::Client(client)) => {
+                    self.carry_out(&Event::ClientRegistered { client: RegisteredClient::clone(&client) })
+                }
+                Ok(Record::Event(event)) => self.carry_out(&event),
+                Ok(Record::Answer { token, sealed, .. }) => self.put_answer(&token, &sealed),
+                Ok(Record::AnswersSeen { .. }) | Err(_) => Undo::Nothing,
+            },
+        }
+    }
+
+    fn put(&mut self, id: Id, becomes: Option<Arc<Object>>) -> Undo {
+        let then = self.any(id).map(|object| object.tenant.clone());
+        let now = becomes.as_ref().map(|object| object.tenant.clone());
+        if then.is_none() && now.is_none() {
+            return Undo::Nothing;
+        }
+        let before = self.touched.insert(id, becomes);
+        self.count(then, now);
+        Undo::Object(id, before)
+    }
+
+    /// A token that is known keeps its first answer.
+    fn put_answer(&mut self, token: &Token, sealed: &[u8]) -> Undo {
+        if self.answers.contains_key(token) || self.base.answer(token).is_some() {
+            return Undo::Nothing;
+        }
+        self.answers.insert(*token, sealed.to_vec());
+        Undo::Answer(*token)
     }
 
     /// Notes that an object that was `then`'s is `now`'s.
@@ -103,12 +206,13 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// An object of the client's own tenant. Any other is not found, whether it exists or not.
+    /// An object of the client's own tenant. Any other is not found, whether it exists or not; a stale draft cannot even
+    /// say that.
     pub fn object(&self, authorised: &Authorised<'_>, id: &str) -> Result<&Arc<Object>, Refusal> {
         Id::parse(id)
             .and_then(|id| self.any(id))
             .filter(|object| object.tenant == *authorised.tenant())
-            .ok_or_else(|| Refusal::item_not_found(id))
+            .ok_or_else(|| if self.stale { Refusal::cannot_find(id) } else { Refusal::item_not_found(id) })
     }
 
     /// The client's own objects, by identifier.
@@ -153,7 +257,7 @@ impl<'a> Draft<'a> {
 
     /// The client of this name, as it would be.
     pub fn client(&self, name: &str) -> Option<RegisteredClient> {
-        for event in self.events.iter().rev() {
+        for event in self.others.iter().rev() {
             match event {
                 Event::ClientRegistered { client } if *client.client.name == *name => {
                     return Some(client.clone());
@@ -163,6 +267,30 @@ impl<'a> Draft<'a> {
             }
         }
         self.base.client(name).map(|client| RegisteredClient::clone(client))
+    }
+
+    /// The sealed answer to the request with this token, if it was given already.
+    pub fn answer(&self, token: &Token) -> Option<Vec<u8>> {
+        self.answers.get(token).cloned().or_else(|| self.base.answer(token).map(|sealed| sealed.to_vec()))
+    }
+
+    /// The invitation of this digest, if it may be used at `now` (seconds since 1970): not used, and not expired.
+    pub fn invitation(&self, digest: &InvitationDigest, now: i64) -> Option<Invitation> {
+        let cluster = self.base.cluster_after(&self.others);
+        cluster.invitation(digest).filter(|invitation| invitation.is_open_at(now)).cloned()
+    }
+
+    /// The number of the next node: see [`Objects::next_node_number`].
+    pub fn next_node_number(&self) -> u64 {
+        self.base.cluster_after(&self.others).next_node_number()
+    }
+
+    /// The newest data key that is pending or drafted here, by version: while there is one, another is not asked for.
+    pub fn drafted_data_key(&self) -> Option<u32> {
+        self.others.iter().rev().find_map(|event| match event {
+            Event::DataKey { version, .. } => Some(*version),
+            _ => None,
+        })
     }
 
     fn any(&self, id: Id) -> Option<&Arc<Object>> {

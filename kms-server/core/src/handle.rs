@@ -10,20 +10,22 @@ use crate::{AuditItem, Context, Draft, Id, Outcome, Refusal, authorise, refuse_a
 
 /// Whether a request can be answered without changing anything, but for the freshness of what it fetches.
 pub fn is_read_only(request: &RequestMessage) -> bool {
-    request.items.iter().all(|item| {
-        matches!(
-            item.payload,
-            RequestPayload::Get(_)
-                | RequestPayload::GetAttributes(_)
-                | RequestPayload::GetAttributeList(_)
-                | RequestPayload::Locate(_)
-                | RequestPayload::Check(_)
-                | RequestPayload::Query(_)
-                | RequestPayload::DiscoverVersions(_)
-                | RequestPayload::Other { .. }
-                | RequestPayload::Malformed { .. }
-        )
-    })
+    request.items.iter().all(|item| reads(&item.payload))
+}
+
+fn reads(payload: &RequestPayload) -> bool {
+    matches!(
+        payload,
+        RequestPayload::Get(_)
+            | RequestPayload::GetAttributes(_)
+            | RequestPayload::GetAttributeList(_)
+            | RequestPayload::Locate(_)
+            | RequestPayload::Check(_)
+            | RequestPayload::Query(_)
+            | RequestPayload::DiscoverVersions(_)
+            | RequestPayload::Other { .. }
+            | RequestPayload::Malformed { .. }
+    )
 }
 
 /// Decides a request on top of `draft`, which then holds its events too.
@@ -131,7 +133,10 @@ impl Batch {
             request.header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop);
         for item in &request.items {
             let mark = draft.mark();
-            let result = self.item(item, context, draft);
+            let mut result = self.item(item, context, draft);
+            if draft.is_stale() {
+                result = result.map_err(Refusal::without_quorum);
+            }
             let failed = result.is_err();
             if failed {
                 draft.rollback(mark);
@@ -179,6 +184,9 @@ impl Batch {
             return Err(not_supported(operation, self.version));
         }
         let authorised = authorise(context.client, operation)?;
+        if draft.is_stale() && !reads(&item.payload) {
+            return Err(Refusal::cannot_change());
+        }
         let mut call = Call {
             authorised,
             version: self.version,

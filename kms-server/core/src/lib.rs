@@ -24,10 +24,13 @@ pub use authorise::{Authorised, authorise};
 pub use client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};
 pub use context::{About, Context, Entropy, Limits, Vault, VaultError};
 pub use draft::Draft;
-pub use event::{DecodeError, Event};
+pub use event::{DecodeError, Event, InvitationDigest, Token};
 pub use handle::{handle, is_read_only};
 pub use id::Id;
 pub use lifecycle::{Cause, State, transition};
-pub use objects::{Object, Objects, Record};
+pub use objects::{
+    ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX, INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered,
+    Object, Objects, Record,
+};
 pub use outcome::{AuditItem, IDENTIFIER_CHARS_MAX, Outcome, refuse_all, refuse_message};
 pub use refusal::Refusal;

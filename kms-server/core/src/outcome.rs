@@ -3,9 +3,13 @@
 use std::fmt;
 
 use kmip::enumeration::{Operation, ResultReason, ResultStatus};
-use kmip::{ProtocolVersion, RequestItem, RequestMessage, ResponseHeader, ResponseItem, ResponseMessage};
+use kmip::{
+    ProtocolVersion, RequestItem, RequestMessage, ResponseHeader, ResponseItem, ResponseMessage,
+    ResponsePayload,
+};
 use zeroize::Zeroizing;
 
+use crate::event::STORED;
 use crate::{Id, Limits, Refusal, operations};
 
 /// What became of a request. The events it drafted stand in the draft.
@@ -68,7 +72,61 @@ impl Outcome {
         response.encode(&mut encoded);
         Self { encoded, audit, served }
     }
+
+    /// An answer that was given to `request` before, to be given again byte for byte.
+    ///
+    /// The audit says of each item what the answer says, and [`served`](Self::served) names the objects whose material goes
+    /// out again. What only the log was told is not told again. An answer that cannot be read, of a newer version, is
+    /// given all the same; the audit then says so, with a status that is none of KMIP's.
+    pub fn of_answer(request: &RequestMessage, encoded: Zeroizing<Vec<u8>>) -> Self {
+        let response = match ResponseMessage::decode(&encoded, STORED) {
+            Ok(response) => response,
+            Err(error) => {
+                let log = format!("an answer given before cannot be read, and was given again: {error}");
+                let audit = request.items.iter().map(|item| unread(item, &log)).collect();
+                return Self { encoded, audit, served: Vec::new() };
+            }
+        };
+        let items = response.items.iter().enumerate();
+        let audit = items.map(|(place, item)| answered(item, request.items.get(place))).collect();
+        let served = response.items.iter().filter_map(|item| match &item.payload {
+            Some(ResponsePayload::Get(response)) => Id::parse(&response.unique_identifier),
+            _ => None,
+        });
+        let served = served.collect();
+        Self { encoded, audit, served }
+    }
 }
+
+/// What the audit says of an item that was answered before.
+fn answered(item: &ResponseItem, request: Option<&RequestItem>) -> AuditItem {
+    let named = item.payload.as_ref().and_then(operations::answered_identifier).map(str::to_owned);
+    // An answer to the message as a whole names no operation, and is about no object.
+    let request = request.filter(|_| item.operation.is_some());
+    AuditItem {
+        operation: item.operation,
+        unique_identifier: named.or_else(|| request.and_then(asked)),
+        result_status: item.result_status,
+        result_reason: item.result_reason,
+        message: item.result_message.clone(),
+        log: None,
+    }
+}
+
+/// What the audit says of an item whose answer cannot be read.
+fn unread(item: &RequestItem, log: &str) -> AuditItem {
+    AuditItem {
+        operation: Some(item.operation),
+        unique_identifier: asked(item),
+        result_status: ResultStatus::Unknown(UNREAD_STATUS),
+        result_reason: None,
+        message: None,
+        log: Some(log.to_owned()),
+    }
+}
+
+/// The status of an item whose answer cannot be read: one that KMIP leaves to extensions.
+const UNREAD_STATUS: u32 = 0x8000_0000;
 
 /// The most bytes that the answer to `request` may have: what its client takes, or what this server sends, whichever is
 /// less.

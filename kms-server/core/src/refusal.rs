@@ -16,6 +16,14 @@ pub struct Refusal {
 /// Characters of a refusal's text: 400, so that a client's own long texts, repeated, make no large response.
 const MESSAGE_CHARS_MAX: usize = 400;
 
+/// The way out of a node without quorum.
+const TRY_AGAIN: &str = "hint: try again, or see kms cluster status";
+
+/// What a client named, as a refusal may repeat it.
+fn shown(id: &str) -> String {
+    id.chars().take(crate::IDENTIFIER_CHARS_MAX).collect()
+}
+
 impl Refusal {
     /// A refusal of which the log needs to know no more than the client.
     pub fn new(reason: ResultReason, message: impl Into<String>) -> Self {
@@ -35,8 +43,37 @@ impl Refusal {
 
     /// No such object, or not this client's: the same words for both.
     pub fn item_not_found(id: &str) -> Self {
-        let shown: String = id.chars().take(crate::IDENTIFIER_CHARS_MAX).collect();
-        Self::new(ResultReason::ItemNotFound, format!("no object with the Unique Identifier {shown:?}"))
+        Self::new(ResultReason::ItemNotFound, format!("no object with the Unique Identifier {:?}", shown(id)))
+    }
+
+    /// No such object here, and nobody to ask whether there is one.
+    pub(crate) fn cannot_find(id: &str) -> Self {
+        Self::cannot_say(&format!("an object with the Unique Identifier {:?} exists", shown(id)))
+    }
+
+    /// A node without quorum does not know whether `what`.
+    pub(crate) fn cannot_say(what: &str) -> Self {
+        Self::general_failure(format!(
+            "this node cannot reach the other nodes, so it cannot say whether {what}; {TRY_AGAIN}"
+        ))
+    }
+
+    /// A node without quorum changes nothing.
+    pub(crate) fn cannot_change() -> Self {
+        Self::general_failure(format!(
+            "this node cannot reach the other nodes, so it changes nothing; {TRY_AGAIN}"
+        ))
+    }
+
+    /// The same refusal of a node without quorum: where it says Item Not Found, others may know better.
+    pub(crate) fn without_quorum(self) -> Self {
+        if self.reason != ResultReason::ItemNotFound {
+            return self;
+        }
+        let Self { message, log, .. } = self;
+        let told =
+            format!("this node cannot reach the other nodes, and from what it holds: {message}; {TRY_AGAIN}");
+        Self { log, ..Self::general_failure(told) }
     }
 
     /// A value that is not allowed where it stands.

@@ -6,9 +6,9 @@ use kmip::enumeration::{ObjectType, State};
 use kmip::{Attribute, ProtocolVersion, tag};
 use ttlv::{Budget, ErrorKind, Item, Limits, Reader, Tag, Writer};
 
-use super::Event;
+use super::{Event, Token};
 use crate::client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};
-use crate::{Id, Object};
+use crate::{Id, Object, Record};
 
 const EVENTS: Tag = Tag::new(0x54_0001);
 const EVENT: Tag = Tag::new(0x54_0002);
@@ -24,6 +24,19 @@ const TRUST_CERTIFICATE: Tag = Tag::new(0x54_000b);
 const OBJECT: Tag = Tag::new(0x54_000c);
 const CHANGED_AT: Tag = Tag::new(0x54_000d);
 const FRESH: Tag = Tag::new(0x54_000e);
+const TOKEN: Tag = Tag::new(0x54_000f);
+const KEY_VERSION: Tag = Tag::new(0x54_0010);
+const WRAPPED: Tag = Tag::new(0x54_0011);
+const INVITATION: Tag = Tag::new(0x54_0012);
+const EXPIRES_AT: Tag = Tag::new(0x54_0013);
+const LEARNER: Tag = Tag::new(0x54_0014);
+const NODE: Tag = Tag::new(0x54_0015);
+const NODE_NAME: Tag = Tag::new(0x54_0016);
+const LINK: Tag = Tag::new(0x54_0017);
+const KMIP: Tag = Tag::new(0x54_0018);
+const RECORD: Tag = Tag::new(0x54_0019);
+const ANSWERS: Tag = Tag::new(0x54_001a);
+const SEEN: Tag = Tag::new(0x54_001b);
 
 /// What is in the log was within a request's limits when it went in, and checksums watch over it since. An entry gathers
 /// many requests, so nothing but the stack is guarded here: an entry that was acknowledged must never be too large to
@@ -53,6 +66,11 @@ mod kind {
     pub(super) const REMOVED:           u32 = 7;
     pub(super) const CLIENT_REGISTERED: u32 = 8;
     pub(super) const CLIENT_REMOVED:    u32 = 9;
+    pub(super) const ANSWERED:          u32 = 10;
+    pub(super) const DATA_KEY:          u32 = 11;
+    pub(super) const INVITED:           u32 = 12;
+    pub(super) const NODE_NUMBERED:     u32 = 13;
+    pub(super) const RESTORED:          u32 = 14;
 }
 
 impl Event {
@@ -67,14 +85,24 @@ impl Event {
         let mut reader = Reader::message(bytes, &budget)?.structure()?;
         let mut events = Vec::new();
         while let Some(item) = reader.optional(EVENT)? {
-            events.push(Self::read(&item)?);
+            let event = Self::read(&item)?;
+            // To apply an event cannot fail, so a record that is none ends here.
+            if let Self::Restored { record } = &event {
+                read_record(record)?;
+            }
+            events.push(event);
         }
         reader.finish()?;
         Ok(events)
     }
 
-    fn write(&self, writer: &mut Writer<'_>) {
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
+        if let Self::Answered { token, at, sealed } = self {
+            return write_answer(writer, token, *at, sealed);
+        }
         writer.structure(EVENT, |writer| match self {
+            // Written above.
+            Self::Answered { .. } => {}
             Self::Created { id, tenant, object_type, state, at, attributes, material } => {
                 writer.enumeration(KIND, kind::CREATED);
                 write_id(writer, *id);
@@ -128,6 +156,31 @@ impl Event {
                 writer.enumeration(KIND, kind::CLIENT_REMOVED);
                 writer.text_string(CLIENT_NAME, name);
             }
+            Self::DataKey { version, wrapped } => {
+                writer.enumeration(KIND, kind::DATA_KEY);
+                writer.long_integer(KEY_VERSION, i64::from(*version));
+                writer.byte_string(WRAPPED, wrapped);
+            }
+            Self::Invited { digest, at, expires_at, learner } => {
+                writer.enumeration(KIND, kind::INVITED);
+                writer.byte_string(INVITATION, digest);
+                writer.date_time(AT, *at);
+                writer.date_time(EXPIRES_AT, *expires_at);
+                writer.boolean(LEARNER, *learner);
+            }
+            Self::NodeNumbered { node, name, link, kmip, invitation, at } => {
+                writer.enumeration(KIND, kind::NODE_NUMBERED);
+                write_number(writer, NODE, *node);
+                writer.text_string(NODE_NAME, name);
+                writer.text_string(LINK, link);
+                writer.text_string(KMIP, kmip);
+                writer.byte_string(INVITATION, invitation);
+                writer.date_time(AT, *at);
+            }
+            Self::Restored { record } => {
+                writer.enumeration(KIND, kind::RESTORED);
+                writer.byte_string(RECORD, record);
+            }
         });
     }
 
@@ -167,15 +220,89 @@ impl Event {
                 state: State::from_number(reader.required(tag::STATE)?.enumeration()?),
             },
             kind::REMOVED => Self::Removed { id: read_id(&mut reader)? },
-            kind::CLIENT_REGISTERED => Self::ClientRegistered { client: read_client(&mut reader)? },
+            kind::CLIENT_REGISTERED => {
+                Self::ClientRegistered { client: read_client(&reader.required(CLIENT)?)? }
+            }
             kind::CLIENT_REMOVED => {
                 Self::ClientRemoved { name: reader.required(CLIENT_NAME)?.text_string()?.to_owned() }
             }
+            kind::ANSWERED => Self::Answered {
+                token: read_array(&mut reader, TOKEN, "a token has 16 bytes")?,
+                at: reader.required(AT)?.date_time()?,
+                sealed: reader.required(SEALED)?.byte_string()?.to_vec(),
+            },
+            kind::DATA_KEY => {
+                let version = reader.required(KEY_VERSION)?;
+                let wrong = ErrorKind::WrongValue("a data key's version has 32 bits");
+                Self::DataKey {
+                    version: u32::try_from(version.long_integer()?).map_err(|_| version.error(wrong))?,
+                    wrapped: reader.required(WRAPPED)?.byte_string()?.to_vec(),
+                }
+            }
+            kind::INVITED => Self::Invited {
+                digest: read_digest(&mut reader)?,
+                at: reader.required(AT)?.date_time()?,
+                expires_at: reader.required(EXPIRES_AT)?.date_time()?,
+                learner: reader.required(LEARNER)?.boolean()?,
+            },
+            kind::NODE_NUMBERED => Self::NodeNumbered {
+                node: read_number(&mut reader, NODE)?,
+                name: reader.required(NODE_NAME)?.text_string()?.to_owned(),
+                link: reader.required(LINK)?.text_string()?.to_owned(),
+                kmip: reader.required(KMIP)?.text_string()?.to_owned(),
+                invitation: read_digest(&mut reader)?,
+                at: reader.required(AT)?.date_time()?,
+            },
+            kind::RESTORED => Self::Restored { record: reader.required(RECORD)?.byte_string()?.to_vec() },
             _ => return Err(kind_item.error(ErrorKind::WrongValue("an event of an unknown kind"))),
         };
         reader.finish()?;
         Ok(event)
     }
+}
+
+/// Appends an `Answered` event.
+pub(crate) fn write_answer(writer: &mut Writer<'_>, token: &Token, at: i64, sealed: &[u8]) {
+    writer.structure(EVENT, |writer| {
+        writer.enumeration(KIND, kind::ANSWERED);
+        writer.byte_string(TOKEN, token);
+        writer.date_time(AT, at);
+        writer.byte_string(SEALED, sealed);
+    });
+}
+
+/// Appends how many answers there ever were, and the time of the newest.
+pub(crate) fn write_answers_seen(writer: &mut Writer<'_>, seen: u64, newest_at: i64) {
+    writer.structure(ANSWERS, |writer| {
+        write_number(writer, SEEN, seen);
+        writer.date_time(AT, newest_at);
+    });
+}
+
+/// Reads a record of a snapshot.
+pub(crate) fn read_record(bytes: &[u8]) -> Result<Record, DecodeError> {
+    let budget = Budget::new(STORED);
+    let item = Reader::message(bytes, &budget)?;
+    Ok(match item.tag {
+        OBJECT => Record::Object(read_object(&item)?.into()),
+        CLIENT => Record::Client(read_client(&item)?.into()),
+        EVENT => match Event::read(&item)? {
+            Event::Answered { token, at, sealed } => Record::Answer { token, at, sealed: sealed.into() },
+            // Records within records could nest without end.
+            Event::Restored { .. } => {
+                return Err(item.error(ErrorKind::WrongValue("a record holds no restored record")).into());
+            }
+            event => Record::Event(event),
+        },
+        ANSWERS => {
+            let mut reader = item.structure()?;
+            let seen = read_number(&mut reader, SEEN)?;
+            let newest_at = reader.required(AT)?.date_time()?;
+            reader.finish()?;
+            Record::AnswersSeen { seen, newest_at }
+        }
+        _ => return Err(item.error(ErrorKind::WrongValue("a record of an unknown kind")).into()),
+    })
 }
 
 /// Appends a whole object, as a snapshot holds it.
@@ -195,13 +322,8 @@ pub(crate) fn write_object(writer: &mut Writer<'_>, object: &Object) {
     });
 }
 
-/// Reads what [`write_object`] made, if that is next.
-pub(crate) fn read_object(bytes: &[u8]) -> Result<Option<Object>, DecodeError> {
-    let budget = Budget::new(STORED);
-    let item = Reader::message(bytes, &budget)?;
-    if item.tag != OBJECT {
-        return Ok(None);
-    }
+/// Reads what [`write_object`] made.
+fn read_object(item: &Item<'_>) -> Result<Object, ttlv::Error> {
     let mut reader = item.structure()?;
     let object = Object {
         id: read_id(&mut reader)?,
@@ -215,7 +337,7 @@ pub(crate) fn read_object(bytes: &[u8]) -> Result<Option<Object>, DecodeError> {
         material: read_sealed(&mut reader)?,
     };
     reader.finish()?;
-    Ok(Some(object))
+    Ok(object)
 }
 
 /// Appends a registered client.
@@ -230,9 +352,9 @@ pub(crate) fn write_client(writer: &mut Writer<'_>, registered: &RegisteredClien
     });
 }
 
-/// Reads the registered client that is next.
-pub(crate) fn read_client(reader: &mut Reader<'_>) -> Result<RegisteredClient, ttlv::Error> {
-    let mut reader = reader.required(CLIENT)?.structure()?;
+/// Reads what [`write_client`] made.
+fn read_client(item: &Item<'_>) -> Result<RegisteredClient, ttlv::Error> {
+    let mut reader = item.structure()?;
     let name = reader.required(CLIENT_NAME)?.text_string()?.into();
     let tenant = Tenant::new(reader.required(TENANT)?.text_string()?);
     let mut names = Vec::new();
@@ -261,6 +383,28 @@ fn read_id(reader: &mut Reader<'_>) -> Result<Id, ttlv::Error> {
     let item = reader.required(tag::UNIQUE_IDENTIFIER)?;
     let wrong = ErrorKind::WrongValue("an identifier has 16 bytes");
     Id::from_slice(item.byte_string()?).ok_or_else(|| item.error(wrong))
+}
+
+fn read_digest(reader: &mut Reader<'_>) -> Result<[u8; 32], ttlv::Error> {
+    read_array(reader, INVITATION, "an invitation's digest has 32 bytes")
+}
+
+fn read_array<const N: usize>(
+    reader: &mut Reader<'_>,
+    tag: Tag,
+    wrong: &'static str,
+) -> Result<[u8; N], ttlv::Error> {
+    let item = reader.required(tag)?;
+    item.byte_string()?.try_into().map_err(|_| item.error(ErrorKind::WrongValue(wrong)))
+}
+
+/// Appends a number of 64 bits without a sign, of which KMIP has no type.
+fn write_number(writer: &mut Writer<'_>, tag: Tag, number: u64) {
+    writer.long_integer(tag, number.cast_signed());
+}
+
+fn read_number(reader: &mut Reader<'_>, tag: Tag) -> Result<u64, ttlv::Error> {
+    Ok(reader.required(tag)?.long_integer()?.cast_unsigned())
 }
 
 fn read_sealed(reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, ttlv::Error> {

@@ -8,7 +8,16 @@ use kmip::{Attribute, AttributeName};
 use crate::{Id, RegisteredClient, Tenant};
 
 pub use encoding::DecodeError;
-pub(crate) use encoding::{STORED, read_client, read_object, write_client, write_object};
+pub(crate) use encoding::{
+    STORED, read_record, write_answer, write_answers_seen, write_client, write_object,
+};
+
+/// What a request carries so that it is carried out once, however often it arrives: random, made by whoever may send it
+/// again.
+pub type Token = [u8; 16];
+
+/// SHA-256 of an invitation's secret. The secret itself is never stored.
+pub type InvitationDigest = [u8; 32];
 
 /// Something that was decided. To apply one cannot fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +50,38 @@ pub enum Event {
     ClientRegistered { client: RegisteredClient },
     /// A client is no longer let in. Its tenant's objects stay.
     ClientRemoved { name: String },
+    /// A request that carried a token was answered; in one log entry with what it changed.
+    Answered {
+        token: Token,
+        at: i64,
+        /// The whole answer, sealed by the shell.
+        sealed: Vec<u8>,
+    },
+    /// Another data key seals from now on.
+    DataKey {
+        version: u32,
+        /// Wrapped under the root key that all nodes share.
+        wrapped: Vec<u8>,
+    },
+    /// A node may join: once, until `expires_at`.
+    Invited { digest: InvitationDigest, at: i64, expires_at: i64, learner: bool },
+    /// A node got its number, and used its invitation up.
+    NodeNumbered {
+        node: u64,
+        name: String,
+        /// Where other nodes reach it, `host:port`.
+        link: String,
+        /// Where clients reach it, `host:port`.
+        kmip: String,
+        invitation: InvitationDigest,
+        at: i64,
+    },
+    /// A record of a backup was taken in, as [`Objects::restore`](crate::Objects::restore) reads it.
+    Restored { record: Vec<u8> },
 }
 
 impl Event {
-    /// The object that this is about, if any.
+    /// The object that this is about, if any. What a restored record is about, only the record says.
     pub fn object(&self) -> Option<Id> {
         match self {
             Self::Created { id, .. }
@@ -54,7 +91,13 @@ impl Event {
             | Self::Served { id }
             | Self::Destroyed { id, .. }
             | Self::Removed { id } => Some(*id),
-            Self::ClientRegistered { .. } | Self::ClientRemoved { .. } => None,
+            Self::ClientRegistered { .. }
+            | Self::ClientRemoved { .. }
+            | Self::Answered { .. }
+            | Self::DataKey { .. }
+            | Self::Invited { .. }
+            | Self::NodeNumbered { .. }
+            | Self::Restored { .. } => None,
         }
     }
 }
@@ -67,9 +110,16 @@ impl Event {
             | Self::AttributeSet { at, .. }
             | Self::AttributeDeleted { at, .. }
             | Self::StateChanged { at, .. }
-            | Self::Destroyed { at, .. } => Some(*at),
+            | Self::Destroyed { at, .. }
+            | Self::Answered { at, .. }
+            | Self::Invited { at, .. }
+            | Self::NodeNumbered { at, .. } => Some(*at),
             Self::ClientRegistered { client } => Some(client.registered_at),
-            Self::Served { .. } | Self::Removed { .. } | Self::ClientRemoved { .. } => None,
+            Self::Served { .. }
+            | Self::Removed { .. }
+            | Self::ClientRemoved { .. }
+            | Self::DataKey { .. }
+            | Self::Restored { .. } => None,
         }
     }
 }

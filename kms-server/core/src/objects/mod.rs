@@ -1,7 +1,10 @@
-//! All objects and clients of a server, in memory, with the indexes that Locate and names need.
+//! All objects and clients of a server, in memory, with the indexes that Locate and names need; and what else the log
+//! must remember: answers given, and the cluster's own affairs.
 //!
 //! Changed by [`Objects::apply`] alone, event by event, in the order of the log.
 
+mod answers;
+mod cluster;
 mod object;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +13,15 @@ use std::sync::Arc;
 use kmip::attribute::Name;
 use ttlv::Writer;
 
-use crate::event::{STORED, read_client, read_object, write_client, write_object};
+use self::answers::Answers;
+use crate::event::{
+    InvitationDigest, Token, read_record, write_answer, write_answers_seen, write_client, write_object,
+};
 use crate::{DecodeError, Event, Id, RegisteredClient, Tenant};
 
+pub use answers::{ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX};
+pub(crate) use cluster::Cluster;
+pub use cluster::{INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered};
 pub(crate) use object::LEASE_TIME_S;
 pub use object::Object;
 
@@ -23,15 +32,36 @@ pub struct Objects {
     by_tenant: BTreeMap<Tenant, BTreeSet<Id>>,
     by_name: BTreeMap<(Tenant, String), BTreeSet<Id>>,
     clients: BTreeMap<String, Arc<RegisteredClient>>,
+    answers: Answers,
+    cluster: Cluster,
 }
 
 /// One record of a snapshot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// An object.
     Object(Arc<Object>),
     /// A client.
     Client(Arc<RegisteredClient>),
+    /// What of the cluster's own affairs must be remembered, as the event that makes it: a data key, an invitation that is
+    /// open, a number that was given out.
+    Event(Event),
+    /// An answer that is kept, shared rather than copied; its bytes are those of the event `Answered`.
+    Answer {
+        /// What the request carried.
+        token: Token,
+        /// When it was given, in seconds since 1970.
+        at: i64,
+        /// Sealed.
+        sealed: Arc<[u8]>,
+    },
+    /// How many answers there ever were, and when the newest was given; behind the answers.
+    AnswersSeen {
+        /// All that were ever kept.
+        seen: u64,
+        /// Seconds since 1970.
+        newest_at: i64,
+    },
 }
 
 impl Objects {
@@ -86,6 +116,44 @@ impl Objects {
         self.clients.get(name)
     }
 
+    /// The sealed answer that was given to the request with this token, if it is still kept: see [`ANSWERS_MAX`],
+    /// [`ANSWERS_BYTES_MAX`] and [`ANSWERS_S_MAX`].
+    pub fn answer(&self, token: &Token) -> Option<Arc<[u8]>> {
+        self.answers.get(token)
+    }
+
+    /// How many answers to requests with a token there ever were.
+    pub fn answers_seen(&self) -> u64 {
+        self.answers.seen()
+    }
+
+    /// How many of those are kept no longer.
+    pub fn answers_forgotten(&self) -> u64 {
+        self.answers.forgotten()
+    }
+
+    /// The invitation of this digest, unless it was used, or the log has passed the time it expires at. Whether it has
+    /// expired since, ask it: [`Invitation::is_open_at`].
+    pub fn invitation(&self, digest: &InvitationDigest) -> Option<&Invitation> {
+        self.cluster.invitation(digest)
+    }
+
+    /// The number of the next node: 2 at first, since 1 founds, and never one that was given out before, though that
+    /// node be gone.
+    pub fn next_node_number(&self) -> u64 {
+        self.cluster.next_node_number()
+    }
+
+    /// The nodes that got a number, ascending, those that left since among them; at most [`NUMBERED_MAX`].
+    pub fn numbered(&self) -> impl Iterator<Item = &Numbered> {
+        self.cluster.numbered()
+    }
+
+    /// The data keys that the log holds, wrapped, by version. One that is older than the log is in the keyring alone.
+    pub fn data_keys(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.cluster.data_keys()
+    }
+
     /// Carries one event out. An event about an object that is not there changes nothing: a log that was purged behind
     /// a snapshot may be replayed from before it.
     pub fn apply(&mut self, event: &Event) {
@@ -107,9 +175,19 @@ impl Objects {
                     }
                 }
             }
+            Event::Answered { token, at, sealed } => self.answers.keep(token, *at, sealed),
+            Event::DataKey { .. } | Event::Invited { .. } | Event::NodeNumbered { .. } => {
+                self.cluster.apply(event);
+            }
+            Event::Restored { record } => {
+                // What is no record was refused when the event was read.
+                if let Ok(record) = read_record(record) {
+                    self.take_in(record);
+                }
+            }
             Event::Created { .. } => {
                 if let Some(object) = Object::created(event) {
-                    self.insert(object);
+                    self.insert(Arc::new(object));
                 }
             }
             Event::AttributeSet { id, .. }
@@ -134,29 +212,48 @@ impl Objects {
     /// All that a snapshot has to hold, as it is now; cheap, as objects are shared and not copied.
     pub fn records(&self) -> Vec<Record> {
         let objects = self.objects.values().cloned().map(Record::Object);
-        objects.chain(self.clients.values().cloned().map(Record::Client)).collect()
+        let clients = self.clients.values().cloned().map(Record::Client);
+        objects.chain(clients).chain(self.cluster.records()).chain(self.answers.records()).collect()
     }
 
-    /// Takes a record of a snapshot in.
+    /// Takes a record of a snapshot in. Fails, and changes nothing, where the bytes are none.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
-        if let Some(object) = read_object(bytes)? {
-            self.insert(object);
-            return Ok(());
-        }
-        let budget = ttlv::Budget::new(STORED);
-        let client = read_client(&mut ttlv::Reader::items(bytes, &budget))?;
-        self.clients.insert(client.client.name.to_string(), Arc::new(client));
+        self.take_in(Record::decode(bytes)?);
         Ok(())
     }
 
-    fn insert(&mut self, object: Object) {
+    /// What is known of the cluster, as `events` would make it.
+    pub(crate) fn cluster_after(&self, events: &[Event]) -> Cluster {
+        let mut cluster = self.cluster.clone();
+        events.iter().for_each(|event| cluster.apply(event));
+        cluster
+    }
+
+    fn take_in(&mut self, record: Record) {
+        match record {
+            Record::Object(object) => self.insert(object),
+            Record::Client(client) => {
+                self.clients.insert(client.client.name.to_string(), client);
+            }
+            Record::Event(event) => match event {
+                Event::DataKey { .. } | Event::Invited { .. } | Event::NodeNumbered { .. } => {
+                    self.cluster.restore(&event);
+                }
+                other => self.apply(&other),
+            },
+            Record::Answer { token, at, sealed } => self.answers.keep(&token, at, &sealed),
+            Record::AnswersSeen { seen, newest_at } => self.answers.restore_seen(seen, newest_at),
+        }
+    }
+
+    fn insert(&mut self, object: Arc<Object>) {
         // A log that is replayed from before a snapshot makes what is there already; its names go with it.
         if let Some(old) = self.objects.remove(&object.id) {
             self.unindex_names(&old);
         }
         self.by_tenant.entry(object.tenant.clone()).or_default().insert(object.id);
         self.index_names(&object);
-        self.objects.insert(object.id, Arc::new(object));
+        self.objects.insert(object.id, object);
     }
 
     fn index_names(&mut self, object: &Object) {
@@ -199,7 +296,15 @@ impl Record {
         match self {
             Self::Object(object) => write_object(&mut writer, object),
             Self::Client(client) => write_client(&mut writer, client),
+            Self::Event(event) => event.write(&mut writer),
+            Self::Answer { token, at, sealed } => write_answer(&mut writer, token, *at, sealed),
+            Self::AnswersSeen { seen, newest_at } => write_answers_seen(&mut writer, *seen, *newest_at),
         }
+    }
+
+    /// Reads what [`encode`](Self::encode) made. Fails where the bytes are no record, or a newer version's.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        read_record(bytes)
     }
 }
 

@@ -97,7 +97,12 @@ impl Object {
             Event::Created { .. }
             | Event::Removed { .. }
             | Event::ClientRegistered { .. }
-            | Event::ClientRemoved { .. } => {}
+            | Event::ClientRemoved { .. }
+            | Event::Answered { .. }
+            | Event::DataKey { .. }
+            | Event::Invited { .. }
+            | Event::NodeNumbered { .. }
+            | Event::Restored { .. } => {}
         }
     }
 

@@ -34,6 +34,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             format!("KMIP {} has no words for this object; hint: ask in KMIP {introduced}", call.version),
         ));
     }
+    // A node without quorum answers all the same; its stale draft takes no event.
     if object.fresh {
         call.draft(Event::Served { id: object.id });
     }

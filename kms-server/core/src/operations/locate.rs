@@ -39,6 +39,10 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let offset = number(request.offset_items).unwrap_or(0);
     let most = number(request.maximum_items).unwrap_or(usize::MAX).min(call.limits().locate_items_max);
     let ids: Vec<_> = found.into_iter().skip(offset).take(most).map(|object| object.id).collect();
+    // Another node may hold what this one has not heard of.
+    if ids.is_empty() && most > 0 && call.draft.is_stale() {
+        return Err(Refusal::cannot_say("such objects exist"));
+    }
     // "If the Locate operation matches more than one object ... the server SHALL empty the ID Placeholder".
     *call.id_placeholder = if let [only] = ids.as_slice() { Some(*only) } else { None };
     Ok(Response {

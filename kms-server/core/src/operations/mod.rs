@@ -126,7 +126,7 @@ pub(crate) fn holds_field(payload: &RequestPayload, tag: Tag, version: ProtocolV
 }
 
 /// The identifier that an answer names, if it names one.
-fn answered_identifier(payload: &ResponsePayload) -> Option<&str> {
+pub(crate) fn answered_identifier(payload: &ResponsePayload) -> Option<&str> {
     match payload {
         ResponsePayload::Create(response) => Some(&response.unique_identifier),
         ResponsePayload::Register(response) => Some(&response.unique_identifier),
