@@ -179,12 +179,13 @@ impl Objects {
             Event::DataKey { .. } | Event::Invited { .. } | Event::NodeNumbered { .. } => {
                 self.cluster.apply(event);
             }
-            Event::Restored { record } => {
+            Event::Restored { record } => match read_record(record) {
+                // As if it happened now, and no second record in it.
+                Ok(Record::Event(event)) => self.apply(&event),
+                Ok(record) => self.take_in(record),
                 // What is no record was refused when the event was read.
-                if let Ok(record) = read_record(record) {
-                    self.take_in(record);
-                }
-            }
+                Err(_) => {}
+            },
             Event::Created { .. } => {
                 if let Some(object) = Object::created(event) {
                     self.insert(Arc::new(object));

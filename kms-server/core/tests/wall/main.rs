@@ -20,6 +20,7 @@ mod limits;
 mod locate;
 mod random;
 mod re_key;
+mod replication;
 mod tenants;
 mod vectors;
 mod versions;
