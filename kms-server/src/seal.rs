@@ -1,8 +1,10 @@
 //! Sealing: the only place of this server where key material is plain.
 //!
 //! Key material is AES-256-GCM under a data key, bound to the object it belongs to. Data keys form a keyring in a
-//! file of its own, wrapped by the root key. A new data key takes over after a bounded number of seals; old ones
-//! stay for opening. Another root key re-wraps the keyring and touches no object.
+//! file of its own, wrapped by the root key. All nodes of a cluster have the same root key and the same data keys: a new
+//! one is made by the node that decides, goes through the log wrapped, and is adopted where the log is applied. It takes
+//! over after a bounded number of seals; old ones stay for opening. Another root key re-wraps the keyring and touches
+//! no object.
 
 mod keyring_file;
 #[cfg(test)]
@@ -14,18 +16,24 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroizing;
 
 use crate::entropy;
 use crate::root_key::RootKey;
 
-/// After so many seals a new data key takes over.
+/// One node seals no more often than this under one data key; then it refuses.
 ///
-/// With random 96-bit nonces, the chance that two are ever the same is then below 2^-34 a data key; NIST SP 800-38D
-/// sets the limit at 2^32 seals.
+/// With random 96-bit nonces, the chance that two of 2^31 are ever the same is below 2^-34; NIST SP 800-38D sets the
+/// limit at 2^32 seals. Each node counts its own seals alone, so each has but a share: after
+/// 1/[`SEALS_SHARES`] of the bound it asks for a new key ([`Keyring::needs_new_key`]), which three nodes that all led reach
+/// together at this bound, and six at NIST's limit. Beyond the share it seals only while the log takes no new key.
 pub const SEALS_PER_DATA_KEY_MAX: u64 = 1 << 31;
 
-/// The most data keys a keyring holds; [`Keyring::rotate`] refuses to make another.
+/// Shares into which the seals of a data key are cut, one a node: as many as a usual cluster has nodes.
+pub const SEALS_SHARES: u64 = 3;
+
+/// The most data keys a keyring holds; another is neither made nor adopted.
 pub const DATA_KEYS_MAX: usize = 65_536;
 
 /// Seals are counted on disk in steps of so many, ahead of use; a restart gives up what is left of a step.
@@ -144,6 +152,29 @@ impl Keyring {
         Ok(Keyring::with(path, State { root, keys }))
     }
 
+    /// Makes a keyring of data keys that another node [`export`](Keyring::export)ed, in a new file (mode 0600): for a node
+    /// that joins, or a restore. `root` must be the root key that they are wrapped under.
+    ///
+    /// How often they sealed is not known here, so this node's share of the newest counts as used up: it asks for a new key
+    /// when it first decides.
+    ///
+    /// # Errors
+    /// [`SealError::Unwrap`] for another root key, [`SealError::Conflict`] for two keys of one version,
+    /// [`SealError::NoKey`] for none at all, [`SealError::Full`], [`SealError::Exists`], [`SealError::Io`].
+    pub fn import(root: RootKey, path: &Path, keys: &[(u32, Vec<u8>)]) -> Result<Keyring, SealError> {
+        if path.exists() {
+            return Err(SealError::Exists { path: path.to_owned() });
+        }
+        let mut state = State { root, keys: Vec::new() };
+        for (version, wrapped) in keys {
+            state.take(*version, wrapped, share(SEALS_PER_DATA_KEY_MAX))?;
+        }
+        state.current()?;
+        let keyring = Keyring::with(path, state);
+        keyring.write(|state| keyring.store(state))?;
+        Ok(keyring)
+    }
+
     /// The same keyring with another bound than [`SEALS_PER_DATA_KEY_MAX`], which it cannot exceed; at least 1.
     pub fn with_seals_per_data_key_max(mut self, seals: u64) -> Keyring {
         self.seals_per_data_key_max = seals.clamp(1, SEALS_PER_DATA_KEY_MAX);
@@ -153,7 +184,7 @@ impl Keyring {
     /// Seals `plain` for the object that `about` names; the answer is [`Sealed`] in its compact form.
     ///
     /// # Errors
-    /// [`SealError::Io`] when a count or a new data key could not be written, [`SealError::Full`].
+    /// [`SealError::Io`] when a count could not be written, [`SealError::UsedUp`] at the bound.
     pub fn seal(&self, about: &SealContext<'_>, plain: &[u8]) -> Result<Vec<u8>, SealError> {
         loop {
             let sealed = self.read(|state| {
@@ -191,12 +222,69 @@ impl Keyring {
         })
     }
 
-    /// Makes a new data key, which seals from now on, and returns its version; old ones still open.
+    /// Seals the answer to a request that carried `token`; it opens for this token alone, and as no object.
     ///
     /// # Errors
-    /// [`SealError::Full`] above [`DATA_KEYS_MAX`], [`SealError::Io`]; the old key then goes on sealing.
-    pub fn rotate(&self) -> Result<u32, SealError> {
-        self.write(|state| self.rotate_in(state))
+    /// Those of [`seal`](Keyring::seal).
+    pub fn seal_answer(&self, token: &[u8; 16], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        self.seal(&answer_context(&hex::encode(token)), plain)
+    }
+
+    /// Opens what [`seal_answer`](Keyring::seal_answer) made for the same token.
+    ///
+    /// # Errors
+    /// Those of [`open_sealed`](Keyring::open_sealed).
+    pub fn open_answer(&self, token: &[u8; 16], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.open_sealed(&answer_context(&hex::encode(token)), sealed)
+    }
+
+    /// Whether the data key that seals has done this node's share, and another is due. Cheap.
+    ///
+    /// It stays so until one is [adopted](Keyring::adopt): who asks must not make a second one meanwhile.
+    pub fn needs_new_key(&self) -> bool {
+        let share = share(self.seals_per_data_key_max);
+        self.read(|state| state.keys.last().is_none_or(|key| key.used.load(Ordering::Acquire) >= share))
+    }
+
+    /// Makes a new data key: its version, and its bytes wrapped under the root key, to go through the log. It seals nothing
+    /// and is not kept before it is [adopted](Keyring::adopt).
+    ///
+    /// # Errors
+    /// [`SealError::Full`] above [`DATA_KEYS_MAX`].
+    pub fn new_data_key(&self) -> Result<(u32, Vec<u8>), SealError> {
+        self.read(|state| {
+            let version = state.current()?.version.checked_add(1).ok_or(SealError::Full)?;
+            if state.keys.len() >= DATA_KEYS_MAX {
+                return Err(SealError::Full);
+            }
+            Ok((version, keyring_file::wrap(&state.root, &DataKey::random(version)?)?))
+        })
+    }
+
+    /// Takes a data key of the log in, and into the file; the newest seals from now on. One that is here already changes
+    /// nothing, so a log may be replayed.
+    ///
+    /// # Errors
+    /// [`SealError::Unwrap`] when another root key wrapped it, [`SealError::Conflict`] when another key has its version,
+    /// [`SealError::Full`], [`SealError::Io`]; nothing is changed then.
+    pub fn adopt(&self, version: u32, wrapped: &[u8]) -> Result<(), SealError> {
+        self.write(|state| {
+            if !state.take(version, wrapped, 0)? {
+                return Ok(());
+            }
+            // On disk either way, a key that is taken back has sealed nothing.
+            self.store(state).inspect_err(|_| state.keys.retain(|key| key.version != version))
+        })
+    }
+
+    /// All data keys, each with its version and wrapped under the root key: for a node that joins, or a backup.
+    ///
+    /// # Errors
+    /// [`SealError::Cipher`].
+    pub fn export(&self) -> Result<Vec<(u32, Vec<u8>)>, SealError> {
+        self.read(|state| {
+            state.keys.iter().map(|key| Ok((key.version, keyring_file::wrap(&state.root, key)?))).collect()
+        })
     }
 
     /// Wraps all data keys with another root key; nothing that was sealed changes.
@@ -227,19 +315,16 @@ impl Keyring {
         }
     }
 
-    /// Counts further seals on disk, or makes a new data key when this one has had its share.
+    /// Counts further seals on disk.
     fn reserve(&self) -> Result<(), SealError> {
         self.write(|state| {
             let max = self.seals_per_data_key_max;
-            let Some(key) = state.keys.last_mut() else { return Err(SealError::Form) };
-            if key.reserved >= max {
-                if *key.used.get_mut() < max {
-                    return Ok(());
-                }
-                return self.rotate_in(state).map(|_| ());
-            }
-            if *key.used.get_mut() < key.reserved {
+            let Some(key) = state.keys.last_mut() else { return Err(SealError::NoKey) };
+            if *key.used.get_mut() < key.reserved.min(max) {
                 return Ok(());
+            }
+            if key.reserved >= max {
+                return Err(SealError::UsedUp { version: key.version, seals: max });
             }
             let before = key.reserved;
             // Counts taken beyond the step sealed nothing and are given back.
@@ -251,22 +336,6 @@ impl Keyring {
                 }
             })
         })
-    }
-
-    fn rotate_in(&self, state: &mut State) -> Result<u32, SealError> {
-        let Some(version) = state.current()?.version.checked_add(1) else { return Err(SealError::Full) };
-        if state.keys.len() >= DATA_KEYS_MAX {
-            return Err(SealError::Full);
-        }
-        state.keys.push(DataKey::random(version)?);
-        match self.store(state) {
-            Ok(()) => Ok(version),
-            Err(error) => {
-                // On disk either way, this key has sealed nothing.
-                state.keys.pop();
-                Err(error)
-            }
-        }
     }
 
     fn store(&self, state: &State) -> Result<(), SealError> {
@@ -285,7 +354,30 @@ impl Keyring {
 
 impl State {
     fn current(&self) -> Result<&DataKey, SealError> {
-        self.keys.last().ok_or(SealError::Form)
+        self.keys.last().ok_or(SealError::NoKey)
+    }
+
+    /// Takes a wrapped key in, of which so many seals count as made; false where it is here already.
+    fn take(&mut self, version: u32, wrapped: &[u8], reserved: u64) -> Result<bool, SealError> {
+        let unwrapped = keyring_file::unwrap(&self.root, version, wrapped)?;
+        match (self.keys.binary_search_by_key(&version, |key| key.version), unwrapped) {
+            (Ok(place), Some(bytes)) => {
+                let same = |known: &DataKey| verify_slices_are_equal(&*known.bytes, &*bytes).is_ok();
+                if self.keys.get(place).is_some_and(same) {
+                    Ok(false)
+                } else {
+                    Err(SealError::Conflict { version })
+                }
+            }
+            // The log may have it as a root key wrapped it that was replaced since.
+            (Ok(_), None) => Ok(false),
+            (Err(_), None) => Err(SealError::Unwrap { version }),
+            (Err(_), Some(_)) if self.keys.len() >= DATA_KEYS_MAX => Err(SealError::Full),
+            (Err(place), Some(bytes)) => {
+                self.keys.insert(place, DataKey::new(version, bytes, reserved)?);
+                Ok(true)
+            }
+        }
     }
 }
 
@@ -324,6 +416,15 @@ impl DataKey {
 
 fn cipher(bytes: &[u8; KEY_BYTES]) -> Result<LessSafeKey, SealError> {
     UnboundKey::new(&AES_256_GCM, bytes).map(LessSafeKey::new).map_err(|_| SealError::Cipher)
+}
+
+fn share(seals_per_data_key_max: u64) -> u64 {
+    (seals_per_data_key_max / SEALS_SHARES).max(1)
+}
+
+/// What an answer is bound to: its token, and object type 0, which no object has.
+fn answer_context(token: &str) -> SealContext<'_> {
+    SealContext { id: token, object_type: 0, tenant: "" }
 }
 
 /// One text for one context: every part has its length in front.
@@ -378,6 +479,38 @@ pub enum SealError {
     Exists {
         /// The file.
         path: PathBuf,
+    },
+    /// The root key here is not the one that wrapped a data key.
+    #[error(
+        "data key {version}: the root key does not open it; hint: all nodes of a cluster, and what is restored from its \
+         backups, need the same root key"
+    )]
+    Unwrap {
+        /// The data key's version.
+        version: u32,
+    },
+    /// Two data keys have one version.
+    #[error(
+        "data key {version}: another key of this version is in the keyring; hint: does the keyring belong to another \
+         cluster?"
+    )]
+    Conflict {
+        /// The version of both.
+        version: u32,
+    },
+    /// A keyring without a data key.
+    #[error("keyring: there is no data key to put into it")]
+    NoKey,
+    /// The data key has sealed as often as it may, and no other came.
+    #[error(
+        "keyring: data key {version} has made its {seals} seals and may make no more; hint: the next one comes with the \
+         log; see kms cluster status"
+    )]
+    UsedUp {
+        /// The data key's version.
+        version: u32,
+        /// The bound.
+        seals: u64,
     },
     /// There is no room for another data key.
     #[error("keyring: it holds {DATA_KEYS_MAX} data keys, no more are made")]

@@ -61,6 +61,9 @@ impl Node {
         let snapshots = Snapshots::new(dir.path(), config.snapshot.keep);
         let keyring = start::keyring(root, &dir, &log, &snapshots)?;
         let start = start::read(&log, &snapshots, &clock)?;
+        for (version, wrapped) in start.objects.data_keys() {
+            keyring.adopt(version, wrapped).context("cannot take a data key of the log into the keyring")?;
+        }
         shared.metrics.holds(start.objects.len(), start.objects.clients().count());
         shared.trust.replace(Trust::of(start.objects.clients())?);
         let started = clock.unix_seconds();

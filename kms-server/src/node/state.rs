@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use kmip::RequestMessage;
-use kms_core::{About, Client, Context, Draft, Id, Object, Objects, Outcome, Vault};
+use kms_core::{About, Client, Context, Draft, Event, Id, Object, Objects, Outcome, Vault};
+use tracing::error;
 
 use super::vault::{KeyringVault, SystemEntropy};
 use crate::clock::Clock;
+use crate::seal::SealError;
 
 /// What Query says this server is.
 pub(super) const VENDOR_IDENTIFICATION: &str = concat!("kms-server ", env!("CARGO_PKG_VERSION"));
@@ -41,10 +43,27 @@ impl State {
         self.objects.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries out the events of a committed entry, for the writer alone.
-    pub(super) fn apply(&self, events: &[kms_core::Event]) {
+    /// Drafts a new data key where one is due: it seals once it is on disk, the one before goes on till then.
+    pub(super) fn draft_data_key(&self, draft: &mut Draft<'_>) {
+        if !self.vault.0.needs_new_key() || draft.drafted_data_key().is_some() {
+            return;
+        }
+        match self.vault.0.new_data_key() {
+            Ok((version, wrapped)) => draft.push(Event::DataKey { version, wrapped }),
+            Err(error) => error!("no new data key, the one before goes on: {error}"),
+        }
+    }
+
+    /// Carries out the events of a committed entry, for the writer alone. Fails where the keyring's file cannot be written.
+    pub(super) fn apply(&self, events: &[Event]) -> Result<(), SealError> {
+        for event in events {
+            if let Event::DataKey { version, wrapped } = event {
+                self.vault.0.adopt(*version, wrapped)?;
+            }
+        }
         let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
         events.iter().for_each(|event| objects.apply(event));
+        Ok(())
     }
 
     /// Decides a request on top of a draft.

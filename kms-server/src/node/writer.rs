@@ -217,6 +217,7 @@ impl Thread {
         let events = {
             let objects = self.state.objects();
             let mut draft = Draft::new(&objects);
+            self.state.draft_data_key(&mut draft);
             for work in group.drain(..) {
                 match work {
                     Work::Request { request, client, answer, .. } => {
@@ -238,7 +239,12 @@ impl Thread {
         };
         if !events.is_empty() {
             self.commit(&events, decided.len());
-            self.state.apply(&events);
+            if let Err(error) = self.state.apply(&events) {
+                fatal(&format!(
+                    "cannot put a data key of entry {} into the keyring: {error}",
+                    self.position.applied
+                ));
+            }
             let objects = self.state.objects();
             self.metrics.holds(objects.len(), objects.clients().count());
         }

@@ -35,8 +35,7 @@ pub(super) fn write(root: &RootKey, keys: &[DataKey], path: &Path) -> Result<(),
     for key in keys {
         out.extend_from_slice(&key.version.to_be_bytes());
         out.extend_from_slice(&key.reserved.to_be_bytes());
-        let mut bytes = Zeroizing::new(*key.bytes);
-        seal_onto(&mut out, &wrapping, &row_data(key.version), &mut *bytes)?;
+        wrap_onto(&mut out, &wrapping, key)?;
     }
     let all = out.clone();
     seal_onto(&mut out, &wrapping, &all, &mut [])?;
@@ -90,6 +89,29 @@ pub(super) fn read(root: &RootKey, path: &Path) -> Result<Vec<DataKey>, SealErro
         keys.push(DataKey::new(version, key, u64::from_be_bytes(*seals))?);
     }
     Ok(keys)
+}
+
+/// A data key as it leaves this node: nonce(12), wrapped key and tag(48), as in a row of the file.
+pub(super) fn wrap(root: &RootKey, key: &DataKey) -> Result<Vec<u8>, SealError> {
+    let mut out = Vec::with_capacity(NONCE_BYTES + KEY_BYTES + TAG_BYTES);
+    wrap_onto(&mut out, &cipher(root.danger_bytes())?, key)?;
+    Ok(out)
+}
+
+/// The bytes of a wrapped data key; `None` where another root key wrapped it, or other bytes.
+pub(super) fn unwrap(
+    root: &RootKey,
+    version: u32,
+    wrapped: &[u8],
+) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, SealError> {
+    let wrapping = cipher(root.danger_bytes())?;
+    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+    Ok(open_from(&wrapping, &row_data(version), wrapped, &mut *bytes).map(|()| bytes))
+}
+
+fn wrap_onto(out: &mut Vec<u8>, wrapping: &LessSafeKey, key: &DataKey) -> Result<(), SealError> {
+    let mut bytes = Zeroizing::new(*key.bytes);
+    seal_onto(out, wrapping, &row_data(key.version), &mut *bytes)
 }
 
 /// Appends nonce, ciphertext and tag; `plain` is overwritten.
