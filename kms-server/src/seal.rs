@@ -6,11 +6,11 @@
 //! over after a bounded number of seals; old ones stay for opening. Another root key re-wraps the keyring and touches
 //! no object.
 
+mod error;
 mod keyring_file;
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 
 use crate::entropy;
 use crate::root_key::RootKey;
+
+pub use error::SealError;
 
 /// One node seals no more often than this under one data key; then it refuses.
 ///
@@ -438,92 +440,4 @@ fn associated_data(about: &SealContext<'_>, key_version: u32) -> Vec<u8> {
         out.extend_from_slice(text.as_bytes());
     }
     out
-}
-
-/// Why nothing was sealed or opened.
-#[derive(Debug, thiserror::Error)]
-pub enum SealError {
-    /// The bytes are not sealed bytes.
-    #[error("sealed key material: the bytes do not have its form")]
-    Form,
-    /// The keyring does not hold the data key.
-    #[error(
-        "sealed key material: it names data key {version}, which this keyring does not hold; hint: was an older keyring restored?"
-    )]
-    UnknownKey {
-        /// The version named.
-        version: u32,
-    },
-    /// The tag does not fit: changed bytes, or another object's.
-    #[error("sealed key material of {id}: it was changed, or belongs to another object")]
-    Refused {
-        /// The object it was to be opened for.
-        id: String,
-    },
-    /// The root key given is not the one that wrapped the keyring.
-    #[error("keyring {}: the root key does not open it; hint: is it the root key of another node, or was it replaced?", path.display())]
-    WrongRootKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is not what was written.
-    #[error("keyring {}: damaged: {what}; hint: restore the file from a backup", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What was expected and what was found.
-        what: String,
-    },
-    /// A keyring is there already.
-    #[error("keyring {}: it exists; a new one would make everything sealed with it unreadable", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The root key here is not the one that wrapped a data key.
-    #[error(
-        "data key {version}: the root key does not open it; hint: all nodes of a cluster, and what is restored from its \
-         backups, need the same root key"
-    )]
-    Unwrap {
-        /// The data key's version.
-        version: u32,
-    },
-    /// Two data keys have one version.
-    #[error(
-        "data key {version}: another key of this version is in the keyring; hint: does the keyring belong to another \
-         cluster?"
-    )]
-    Conflict {
-        /// The version of both.
-        version: u32,
-    },
-    /// A keyring without a data key.
-    #[error("keyring: there is no data key to put into it")]
-    NoKey,
-    /// The data key has sealed as often as it may, and no other came.
-    #[error(
-        "keyring: data key {version} has made its {seals} seals and may make no more; hint: the next one comes with the \
-         log; see kms cluster status"
-    )]
-    UsedUp {
-        /// The data key's version.
-        version: u32,
-        /// The bound.
-        seals: u64,
-    },
-    /// There is no room for another data key.
-    #[error("keyring: it holds {DATA_KEYS_MAX} data keys, no more are made")]
-    Full,
-    /// The cipher itself failed, which only a broken library does.
-    #[error("sealing: the cipher failed")]
-    Cipher,
-    /// The system refused.
-    #[error("keyring {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
 }
