@@ -2,7 +2,8 @@
 //!
 //! `node.json` is made once, when the directory is empty. A node id is never reused: a directory that holds a log
 //! or snapshots but no identity is refused, since a node that comes back under a known name without its memory
-//! would lose what it had promised.
+//! would lose what it had promised. A node of a cluster is therefore born by word of another alone: `birth.json` holds
+//! the number it was given, and an empty directory without it is refused.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,12 +14,13 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-use super::{Log, LogError, SledLog, parent_of, replace_file, sync_dir};
+use super::{Log, LogError, SledLog, parent_of, remove_if_there, replace_file, sync_dir};
 
 /// The version of the layout of the data directory; another one is refused.
 pub const FORMAT: u32 = 1;
 
 const IDENTITY_FILE: &str = "node.json";
+const BIRTH_FILE: &str = "birth.json";
 const LOCK_FILE: &str = "lock";
 const LOG_DIR: &str = "log";
 
@@ -32,6 +34,39 @@ pub struct Identity {
     pub created: i64,
     /// The version of the layout, [`FORMAT`].
     pub format: u32,
+    /// Its number in its cluster, from 1; never another node's, also when this one is gone. 1 where the file does not say,
+    /// as before there were clusters.
+    #[serde(default = "founder")]
+    pub number: u64,
+    /// Whether it founds a cluster, alone at first, rather than wait until one takes it in. True where the file does not
+    /// say.
+    #[serde(default = "founding")]
+    pub founds: bool,
+}
+
+/// What an empty directory becomes that holds no `birth.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newborn {
+    /// Node 1, which founds a cluster of its own: a lone server.
+    Founds,
+    /// Nothing: the node belongs to a cluster, and only another node can say under which number.
+    Refused,
+}
+
+/// The content of `birth.json`: what was decided about a node before it first starts.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Birth {
+    number: u64,
+    founds: bool,
+}
+
+fn founder() -> u64 {
+    1
+}
+
+fn founding() -> bool {
+    true
 }
 
 /// A data directory that is ours alone for as long as this lives.
@@ -48,11 +83,20 @@ impl DataDir {
     /// `random` becomes the id of a new node and `now` (seconds since 1970) its birthday. The directory is made
     /// with mode 0700. A log is made together with the identity only: a known node whose log is gone is refused.
     ///
+    /// A new node takes its number from `birth.json`, which is removed once `node.json` is durable; where both are there,
+    /// `node.json` holds. Without `birth.json`, `newborn` decides.
+    ///
     /// # Errors
+    /// [`IdentityError::Empty`] for a new node without `birth.json` and with [`Newborn::Refused`],
     /// [`IdentityError::Writable`] when others can write to it, [`IdentityError::Owner`] when it is another user's,
     /// [`IdentityError::Locked`], [`IdentityError::Lost`] when there is data but no identity, [`IdentityError::Format`],
     /// [`IdentityError::Log`], [`IdentityError::Io`].
-    pub fn open(path: &Path, random: [u8; 16], now: i64) -> Result<(DataDir, SledLog), IdentityError> {
+    pub fn open(
+        path: &Path,
+        random: [u8; 16],
+        now: i64,
+        newborn: Newborn,
+    ) -> Result<(DataDir, SledLog), IdentityError> {
         let io = |doing| move |source| IdentityError::Io { path: path.to_owned(), doing, source };
         if !path.exists() {
             fs::DirBuilder::new().mode(0o700).create(path).map_err(io("making the directory"))?;
@@ -74,11 +118,14 @@ impl DataDir {
             Ok(bytes) => (parse(&file, &bytes)?, SledLog::open(&log_dir, None)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 refuse_snapshots_without_identity(path)?;
+                let birth = birth(path, newborn)?;
                 let log = SledLog::open(&log_dir, Some(random))?;
                 if log.last() != 0 || log.metadata().is_some() {
                     return Err(IdentityError::Lost { path: path.to_owned(), found: "a log".to_owned() });
                 }
-                let identity = Identity { id: hex::encode(random), created: now, format: FORMAT };
+                let Birth { number, founds } = birth;
+                let identity =
+                    Identity { id: hex::encode(random), created: now, format: FORMAT, number, founds };
                 let json = serde_json::to_vec_pretty(&identity)
                     .map_err(|error| io("writing its identity")(io::Error::other(error)))?;
                 replace_file(&file, &json).map_err(io("writing its identity"))?;
@@ -86,6 +133,10 @@ impl DataDir {
             }
             Err(error) => return Err(io("reading its identity")(error)),
         };
+        // Born: a second birth from the same file would be another node under its number.
+        remove_if_there(&path.join(BIRTH_FILE))
+            .and_then(|()| sync_dir(path))
+            .map_err(io("removing its birth.json"))?;
         Ok((DataDir { path: path.to_owned(), identity, _lock: lock }, log))
     }
 
@@ -142,6 +193,16 @@ pub enum IdentityError {
         /// The directory.
         path: PathBuf,
     },
+    /// It is empty, and its node is to be one of a cluster.
+    #[error(
+        "data directory {}: the data directory is empty, but this node belongs to a cluster, and a node that comes back \
+         without its memory would lose what it had promised; hint: if its disk was lost: run kms cluster remove N, with \
+         its number, on another node, then kms join here under a new number", path.display()
+    )]
+    Empty {
+        /// The directory.
+        path: PathBuf,
+    },
     /// There is data, and nothing says whose.
     #[error(
         "data directory {}: it holds {found} but no node.json; hint: restore the directory as a whole; an identity is \
@@ -153,7 +214,7 @@ pub enum IdentityError {
         /// What was found.
         found: String,
     },
-    /// `node.json` is not one of this version's.
+    /// `node.json` or `birth.json` is not one of this version's.
     #[error("{}: {what}", path.display())]
     Format {
         /// The file.
@@ -199,7 +260,40 @@ fn parse(file: &Path, bytes: &[u8]) -> Result<Identity, IdentityError> {
     if identity.id.len() != 32 || !identity.id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(format(format!("expected an id of 32 hexadecimal digits, got {:?}", identity.id)));
     }
+    check_number(file, identity.number)?;
     Ok(identity)
+}
+
+/// What a new node is born as.
+fn birth(path: &Path, newborn: Newborn) -> Result<Birth, IdentityError> {
+    let file = path.join(BIRTH_FILE);
+    match fs::read(&file) {
+        Ok(bytes) => {
+            let birth: Birth = serde_json::from_slice(&bytes)
+                .map_err(|error| IdentityError::Format { path: file.clone(), what: error.to_string() })?;
+            check_number(&file, birth.number)?;
+            Ok(birth)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match newborn {
+            Newborn::Founds => Ok(Birth { number: founder(), founds: founding() }),
+            // Not as empty as it should be: what is there must not be taken for a lost disk.
+            Newborn::Refused if path.join(LOG_DIR).exists() => {
+                Err(IdentityError::Lost { path: path.to_owned(), found: "a log".to_owned() })
+            }
+            Newborn::Refused => Err(IdentityError::Empty { path: path.to_owned() }),
+        },
+        Err(source) => {
+            Err(IdentityError::Io { path: path.to_owned(), doing: "reading its birth.json", source })
+        }
+    }
+}
+
+fn check_number(file: &Path, number: u64) -> Result<(), IdentityError> {
+    if number == 0 {
+        let what = "expected a node number from 1, got 0".to_owned();
+        return Err(IdentityError::Format { path: file.to_owned(), what });
+    }
+    Ok(())
 }
 
 fn refuse_snapshots_without_identity(path: &Path) -> Result<(), IdentityError> {
@@ -221,7 +315,7 @@ mod tests {
     /// sled's threads may hold its file a moment longer than its handle lives.
     fn reopen(dir: &Path) -> Result<(DataDir, SledLog), IdentityError> {
         loop {
-            match DataDir::open(dir, [0xee; 16], 5) {
+            match DataDir::open(dir, [0xee; 16], 5, Newborn::Founds) {
                 Err(IdentityError::Log(LogError::Locked { .. })) => std::thread::yield_now(),
                 other => return other,
             }
@@ -236,7 +330,7 @@ mod tests {
     fn a_node_keeps_the_identity_it_was_born_with() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("data");
-        let (born, log) = DataDir::open(&dir, [0xab; 16], 1_700_000_000).unwrap();
+        let (born, log) = DataDir::open(&dir, [0xab; 16], 1_700_000_000, Newborn::Founds).unwrap();
         assert_eq!(born.identity().id, "ab".repeat(16));
         assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
         let identity = born.identity().clone();
@@ -248,8 +342,8 @@ mod tests {
     fn two_servers_cannot_have_one_data_directory() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("data");
-        let (first, log) = DataDir::open(&dir, [1; 16], 1).unwrap();
-        let error = DataDir::open(&dir, [2; 16], 2).unwrap_err();
+        let (first, log) = DataDir::open(&dir, [1; 16], 1, Newborn::Founds).unwrap();
+        let error = DataDir::open(&dir, [2; 16], 2, Newborn::Founds).unwrap_err();
         assert!(error.to_string().contains("another server is running on it"), "{error}");
         drop((first, log));
         reopen(&dir).unwrap();
@@ -260,11 +354,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         for mode in [0o770, 0o702, 0o720] {
             chmod(root.path(), mode);
-            let error = DataDir::open(root.path(), [1; 16], 1).unwrap_err();
+            let error = DataDir::open(root.path(), [1; 16], 1, Newborn::Founds).unwrap_err();
             assert!(matches!(error, IdentityError::Writable { mode: found, .. } if found == mode), "{error}");
         }
         chmod(root.path(), 0o700);
-        DataDir::open(root.path(), [1; 16], 1).unwrap();
+        DataDir::open(root.path(), [1; 16], 1, Newborn::Founds).unwrap();
     }
 
     #[test]
@@ -275,7 +369,7 @@ mod tests {
 
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("data");
-        let (_, mut log) = DataDir::open(&dir, [1; 16], 1).unwrap();
+        let (_, mut log) = DataDir::open(&dir, [1; 16], 1, Newborn::Founds).unwrap();
         log.append(&[Entry { index: 1, bytes: vec![1] }]).unwrap();
         log.sync().unwrap();
         drop(log);
@@ -288,7 +382,7 @@ mod tests {
     fn a_known_node_whose_log_is_gone_is_refused() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("data");
-        drop(DataDir::open(&dir, [1; 16], 1).unwrap());
+        drop(DataDir::open(&dir, [1; 16], 1, Newborn::Founds).unwrap());
         fs::remove_dir_all(dir.join("log")).unwrap();
         let error = reopen(&dir).unwrap_err();
         assert!(error.to_string().contains("there is no log, and this node is not new"), "{error}");
@@ -300,7 +394,115 @@ mod tests {
         let id = "0".repeat(32);
         let json = format!(r#"{{"id":"{id}","created":1,"format":2}}"#);
         fs::write(root.path().join("node.json"), json).unwrap();
-        let error = DataDir::open(root.path(), [1; 16], 1).unwrap_err();
+        let error = DataDir::open(root.path(), [1; 16], 1, Newborn::Founds).unwrap_err();
         assert!(error.to_string().contains("expected format 1, got 2"), "{error}");
+    }
+
+    fn born(dir: &Path, newborn: Newborn) -> Result<(DataDir, SledLog), IdentityError> {
+        DataDir::open(dir, [1; 16], 1, newborn)
+    }
+
+    fn who(dir: &DataDir) -> (u64, bool) {
+        (dir.identity().number, dir.identity().founds)
+    }
+
+    #[test]
+    fn a_node_without_a_word_about_its_birth_founds_as_number_one() {
+        let root = tempfile::tempdir().unwrap();
+        let (dir, _log) = born(root.path(), Newborn::Founds).unwrap();
+        assert_eq!(who(&dir), (1, true));
+    }
+
+    #[test]
+    fn an_identity_from_before_clusters_is_that_of_a_founder() {
+        let root = tempfile::tempdir().unwrap();
+        drop(born(root.path(), Newborn::Founds).unwrap());
+        let json = format!(r#"{{"id":"{}","created":1,"format":1}}"#, "01".repeat(16));
+        fs::write(root.path().join("node.json"), json).unwrap();
+        assert_eq!(who(&reopen(root.path()).unwrap().0), (1, true));
+    }
+
+    #[test]
+    fn a_node_is_born_under_the_number_it_was_given_and_only_once() {
+        for newborn in [Newborn::Founds, Newborn::Refused] {
+            let root = tempfile::tempdir().unwrap();
+            let birth = root.path().join("birth.json");
+            fs::write(&birth, r#"{"number": 7, "founds": false}"#).unwrap();
+            let (dir, log) = born(root.path(), newborn).unwrap();
+            assert_eq!(who(&dir), (7, false));
+            assert!(!birth.exists());
+            drop((dir, log));
+            assert_eq!(who(&reopen(root.path()).unwrap().0), (7, false));
+        }
+    }
+
+    #[test]
+    fn a_birth_that_was_cut_short_is_finished_and_the_identity_holds() {
+        let root = tempfile::tempdir().unwrap();
+        let birth = root.path().join("birth.json");
+        fs::write(&birth, r#"{"number": 7, "founds": false}"#).unwrap();
+        let (dir, log) = born(root.path(), Newborn::Refused).unwrap();
+        let identity = dir.identity().clone();
+        drop((dir, log));
+        // The process ended before it removed the file; or somebody put another there.
+        fs::write(&birth, r#"{"number": 8, "founds": true}"#).unwrap();
+        let (dir, log) = reopen(root.path()).unwrap();
+        assert_eq!(dir.identity(), &identity);
+        assert!(!birth.exists());
+        drop((dir, log));
+        // The process ended before it wrote who it is: born again from the same word.
+        fs::write(&birth, r#"{"number": 7, "founds": false}"#).unwrap();
+        fs::remove_file(root.path().join("node.json")).unwrap();
+        assert_eq!(who(&reopen(root.path()).unwrap().0), (7, false));
+    }
+
+    #[test]
+    fn an_empty_directory_of_a_node_of_a_cluster_is_refused_with_the_way_out() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("data");
+        for _ in 0..2 {
+            let error = born(&dir, Newborn::Refused).unwrap_err();
+            assert!(matches!(error, IdentityError::Empty { .. }));
+            let text = error.to_string();
+            assert!(
+                text.contains("the data directory is empty, but this node belongs to a cluster"),
+                "{text}"
+            );
+            assert!(
+                text.contains(
+                    "hint: if its disk was lost: run kms cluster remove N, with its number, on another node, then kms \
+                     join here under a new number"
+                ),
+                "{text}"
+            );
+        }
+        let error = fs::read_dir(&dir).unwrap().map(|file| file.unwrap().file_name()).collect::<Vec<_>>();
+        assert_eq!(error, ["lock"], "nothing was made up");
+    }
+
+    #[test]
+    fn a_directory_that_lost_its_identity_alone_is_not_taken_for_an_empty_one() {
+        let root = tempfile::tempdir().unwrap();
+        drop(born(root.path(), Newborn::Founds).unwrap());
+        fs::remove_file(root.path().join("node.json")).unwrap();
+        let error = born(root.path(), Newborn::Refused).unwrap_err();
+        assert!(matches!(&error, IdentityError::Lost { found, .. } if found == "a log"), "{error}");
+    }
+
+    #[test]
+    fn a_birth_that_cannot_be_read_is_refused_and_left_where_it_is() {
+        for (json, words) in [
+            (r#"{"number": 0, "founds": false}"#, "expected a node number from 1, got 0"),
+            (r#"{"number": 2}"#, "missing field `founds`"),
+            (r#"{"number": 2, "founds": false, "name": "x"}"#, "unknown field `name`"),
+            ("", "EOF"),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            let birth = root.path().join("birth.json");
+            fs::write(&birth, json).unwrap();
+            let error = born(root.path(), Newborn::Founds).unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+            assert!(birth.exists() && !root.path().join("node.json").exists());
+        }
     }
 }

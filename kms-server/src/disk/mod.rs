@@ -27,7 +27,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-pub use identity::{DataDir, Identity, IdentityError};
+pub use identity::{DataDir, Identity, IdentityError, Newborn};
 pub use log::{Entry, Log, LogError};
 pub use memory::MemoryLog;
 pub use sled_log::SledLog;

@@ -26,7 +26,7 @@ use self::writer::{LogPosition, Writer};
 use crate::admin::Health;
 use crate::audit;
 use crate::config::credentials_directory;
-use crate::disk::{DataDir, Log as _, Snapshots};
+use crate::disk::{DataDir, Log as _, Newborn, Snapshots};
 use crate::entropy;
 use crate::root_key::RootKey;
 use crate::run::Shared;
@@ -56,8 +56,9 @@ impl Node {
         let clock = Arc::clone(&shared.clock);
         let root = RootKey::load(&config.root_key, credentials_directory().as_deref())
             .context("cannot load the root key")?;
-        let (dir, log) = DataDir::open(&config.data_dir, entropy::array(), clock.unix_seconds())
-            .with_context(|| format!("cannot open the data directory {}", config.data_dir.display()))?;
+        let (dir, log) =
+            DataDir::open(&config.data_dir, entropy::array(), clock.unix_seconds(), Newborn::Founds)
+                .with_context(|| format!("cannot open the data directory {}", config.data_dir.display()))?;
         let snapshots = Snapshots::new(dir.path(), config.snapshot.keep);
         let keyring = start::keyring(root, &dir, &log, &snapshots)?;
         let start = start::read(&log, &snapshots, &clock)?;
