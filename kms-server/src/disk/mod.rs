@@ -18,6 +18,8 @@ pub mod snapshot;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod identity_tests;
+#[cfg(test)]
 mod log_tests;
 #[cfg(test)]
 mod snapshot_tests;
