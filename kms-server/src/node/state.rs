@@ -110,3 +110,38 @@ impl State {
         Some(format!("the key {} cannot be opened: {error}", object.id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root_key::RootKey;
+    use crate::seal::Keyring;
+
+    #[test]
+    fn a_data_key_that_is_due_is_drafted_once_and_seals_when_it_is_applied() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = || RootKey::new(&[1; 32]);
+        let old = Keyring::create(root(), &dir.path().join("old")).unwrap();
+        // Imported, it has done its share.
+        let keyring = Keyring::import(root(), &dir.path().join("new"), &old.export().unwrap()).unwrap();
+        let clock = Arc::new(Clock::default());
+        let state = State::new(Objects::default(), KeyringVault(keyring), clock, kms_core::Limits::default());
+        let events = {
+            let objects = state.objects();
+            let mut draft = Draft::new(&objects);
+            state.draft_data_key(&mut draft);
+            state.draft_data_key(&mut draft);
+            let pending = draft.into_events();
+            let mut behind = Draft::behind(&objects, &pending);
+            state.draft_data_key(&mut behind);
+            assert!(behind.events().is_empty(), "one is on its way");
+            pending
+        };
+        assert_eq!(events.len(), 1);
+        assert_eq!(state.vault.0.current_version().unwrap(), 1);
+        state.apply(&events).unwrap();
+        assert_eq!(state.vault.0.current_version().unwrap(), 2);
+        assert!(!state.vault.0.needs_new_key());
+        assert_eq!(state.objects().data_keys().count(), 1);
+    }
+}
