@@ -8,17 +8,21 @@
 
 pub mod identity;
 pub mod log;
+mod log_left;
 pub mod memory;
 mod pieces;
 mod record;
 mod sled_files;
 mod sled_log;
 pub mod snapshot;
+mod snapshot_left;
 
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
 mod identity_tests;
+#[cfg(test)]
+mod left_tests;
 #[cfg(test)]
 mod log_tests;
 #[cfg(test)]
@@ -31,9 +35,11 @@ use std::path::{Path, PathBuf};
 
 pub use identity::{DataDir, Identity, IdentityError, Newborn};
 pub use log::{Entry, Log, LogError};
+pub use log_left::LogLeft;
 pub use memory::MemoryLog;
 pub use sled_log::SledLog;
 pub use snapshot::{SnapshotError, SnapshotReader, SnapshotWriter, Snapshots};
+pub use snapshot_left::{SnapshotLeft, read_snapshot_left};
 
 /// The exit code of a process whose disk failed (`EX_IOERR` of sysexits.h).
 ///

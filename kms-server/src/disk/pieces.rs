@@ -1,8 +1,67 @@
 //! An entry in pieces: the keys under which they lie, and putting them together again.
 
-use super::record::{HEAD_BYTES, Head, Kind, LogId};
+use super::record::{HEAD_BYTES, Head, Kind, LogId, PIECE_KIND, VERSION};
+
+/// The most bytes of one stored value. A leaf splits above 16 values and can reach about 20 by merging with a
+/// neighbour, 160 KiB of the 256 KiB that a message may have.
+pub(super) const PIECE_BYTES: usize = 8 << 10;
+
+/// Bytes of the head of a further piece: log(16) version(1) kind(1) index(8) sequence(8) piece(4) length(4), and CRC-32C
+/// of these and the piece's bytes(4).
+pub(super) const PIECE_HEAD_BYTES: usize = 46;
+const PIECE_CHECKED_BYTES: usize = PIECE_HEAD_BYTES - 4;
 
 const ENTRY_PREFIX: u8 = 1;
+
+/// Which piece of which write this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PieceHead {
+    pub(super) index: u64,
+    /// The number of the write, as in the entry's head.
+    pub(super) sequence: u64,
+    /// Counted from 1: piece 0 has the entry's head.
+    pub(super) piece: u32,
+}
+
+impl PieceHead {
+    /// The head and the piece behind it.
+    pub(super) fn seal(&self, id: &LogId, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(PIECE_HEAD_BYTES + bytes.len());
+        out.extend_from_slice(id);
+        out.extend_from_slice(&[VERSION, PIECE_KIND]);
+        out.extend_from_slice(&self.index.to_be_bytes());
+        out.extend_from_slice(&self.sequence.to_be_bytes());
+        out.extend_from_slice(&self.piece.to_be_bytes());
+        out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+        let checksum = crc32c::crc32c_append(crc32c::crc32c(&out), bytes);
+        out.extend_from_slice(&checksum.to_be_bytes());
+        out.extend_from_slice(bytes);
+        out
+    }
+
+    /// Takes a head and its piece from the front of `value`, which may go on behind them.
+    pub(super) fn open<'a>(id: &LogId, value: &'a [u8]) -> Result<(PieceHead, &'a [u8]), String> {
+        let Some((head, rest)) = value.split_first_chunk::<PIECE_HEAD_BYTES>() else {
+            return Err(format!("expected a piece's head of {PIECE_HEAD_BYTES} bytes, got {}", value.len()));
+        };
+        let (checked, stored) = head.split_at(PIECE_CHECKED_BYTES);
+        if !checked.starts_with(id) || checked[16..18] != [VERSION, PIECE_KIND] {
+            return Err("a piece does not begin as this log's do".to_owned());
+        }
+        let number = |at: usize, bytes: usize| {
+            checked[at..at + bytes].iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte))
+        };
+        let Some(bytes) = rest.get(..number(38, 4) as usize) else {
+            return Err(format!("expected a piece of {} bytes, found {}", number(38, 4), rest.len()));
+        };
+        let computed = crc32c::crc32c_append(crc32c::crc32c(checked), bytes);
+        if *stored != computed.to_be_bytes() {
+            return Err(format!("a piece's checksum is {}, computed {computed:08x}", hex::encode(stored)));
+        }
+        let head = PieceHead { index: number(18, 8), sequence: number(26, 8), piece: number(34, 4) as u32 };
+        Ok((head, bytes))
+    }
+}
 
 /// An entry whose pieces are being gathered.
 pub(super) struct Assembly {
@@ -26,11 +85,20 @@ impl Assembly {
         Ok(assembly)
     }
 
-    pub(super) fn add(&mut self, piece: u32, bytes: &[u8]) -> Result<(), String> {
+    pub(super) fn add(&mut self, id: &LogId, piece: u32, value: &[u8]) -> Result<(), String> {
         if piece != self.next_piece {
             return Err(format!("expected piece {}, found piece {piece}", self.next_piece));
         }
         self.next_piece += 1;
+        // In version 1 only the first piece has a head.
+        if self.head.version < VERSION {
+            return self.take(value);
+        }
+        let expected = PieceHead { index: self.head.index, sequence: self.head.sequence, piece };
+        let (head, bytes) = PieceHead::open(id, value)?;
+        if head != expected || PIECE_HEAD_BYTES + bytes.len() != value.len() {
+            return Err(format!("expected {expected:?}, found {head:?}"));
+        }
         self.take(bytes)
     }
 

@@ -13,8 +13,11 @@ use std::ops::Range;
 /// inside the bytes it stores.
 pub(super) type LogId = [u8; 16];
 
-/// Version byte of the head; a head with another version is refused.
-pub(super) const VERSION: u8 = 1;
+/// Version byte of the heads that are written. Since version 2 every further piece of an entry has a head of its own, so
+/// that what is left of a damaged log can be put together without the store below.
+pub(super) const VERSION: u8 = 2;
+/// The oldest version that is read; older and newer ones are refused.
+pub(super) const VERSION_MIN: u8 = 1;
 
 /// Bytes of a head on disk.
 pub(super) const HEAD_BYTES: usize = 82;
@@ -27,6 +30,9 @@ pub(super) enum Kind {
     Mark = 3,
 }
 
+/// The kind in the head of a further piece of an entry, which is no record.
+pub(super) const PIECE_KIND: u8 = 4;
+
 /// The sequence numbers of the newest of each kind; 0 for none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Newest {
@@ -38,6 +44,8 @@ pub(super) struct Newest {
 /// A record's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
+    /// The version it was written by.
+    pub(super) version: u8,
     pub(super) kind: Kind,
     /// The entry's index; 0 for the other kinds.
     pub(super) index: u64,
@@ -64,7 +72,7 @@ impl Head {
             at += bytes.len();
         };
         put(id);
-        put(&[VERSION, self.kind as u8]);
+        put(&[self.version, self.kind as u8]);
         for number in [
             self.index,
             self.sequence,
@@ -98,8 +106,8 @@ impl Head {
         if own != computed {
             return Err(format!("the head's checksum is {own:08x}, computed {computed:08x}"));
         }
-        if bytes[16] != VERSION {
-            return Err(format!("expected record version {VERSION}, got {}", bytes[16]));
+        if !(VERSION_MIN..=VERSION).contains(&bytes[16]) {
+            return Err(format!("expected record version {VERSION_MIN} to {VERSION}, got {}", bytes[16]));
         }
         let kind = match bytes[17] {
             1 => Kind::Entry,
@@ -108,6 +116,7 @@ impl Head {
             other => return Err(format!("unknown kind of record {other}")),
         };
         Ok(Head {
+            version: bytes[16],
             kind,
             index: number64(bytes, 18),
             sequence: number64(bytes, 26),

@@ -20,14 +20,10 @@ use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 use super::log::{Entry, Log, LogError, METADATA_BYTES_MAX, check_append};
-use super::pieces::{Assembly, entry_key, parse_entry_key};
-use super::record::{HEAD_BYTES, Head, Kind, LogId, Mark, Newest};
+use super::pieces::{Assembly, PIECE_BYTES, PIECE_HEAD_BYTES, PieceHead, entry_key, parse_entry_key};
+use super::record::{HEAD_BYTES, Head, Kind, LogId, Mark, Newest, VERSION};
 use super::sled_files::{self as files, SyncData};
 use super::{OnFatal, sync_dir};
-
-/// The most bytes of one stored value. A leaf splits above 16 values and can reach about 20 by merging with a
-/// neighbour, 160 KiB of the 256 KiB that a message may have.
-const PIECE_BYTES: usize = 8 << 10;
 
 /// How many keys one purge step collects before it removes them.
 const PURGE_KEYS_MAX: usize = 1024;
@@ -229,7 +225,7 @@ impl SledLog {
             }
             match open.as_mut() {
                 Some(assembly) if assembly.head.index == index => {
-                    assembly.add(piece, &value).map_err(|what| self.damaged(index, what))?;
+                    assembly.add(&self.id, piece, &value).map_err(|what| self.damaged(index, what))?;
                 }
                 Some(_) | None => {
                     return Err(
@@ -265,6 +261,7 @@ impl SledLog {
     fn next_head(&mut self, kind: Kind, index: u64, payload: &[u8]) -> [u8; HEAD_BYTES] {
         self.sequence += 1;
         let head = Head {
+            version: VERSION,
             kind,
             index,
             sequence: self.sequence,
@@ -299,8 +296,9 @@ impl SledLog {
         // One batch an entry: sled recovers all of its pieces or none.
         let mut batch = sled::Batch::default();
         batch.insert(&entry_key(entry.index, 0), first);
-        for (piece, bytes) in (1u32..).zip(rest.chunks(PIECE_BYTES)) {
-            batch.insert(&entry_key(entry.index, piece), bytes);
+        for (piece, bytes) in (1u32..).zip(rest.chunks(PIECE_BYTES - PIECE_HEAD_BYTES)) {
+            let head = PieceHead { index: entry.index, sequence: self.sequence, piece };
+            batch.insert(&entry_key(entry.index, piece), head.seal(&self.id, bytes));
         }
         if let Err(error) = self.db.apply_batch(batch) {
             return Err(self.end(&format!("writing entry {}: {error}", entry.index)));

@@ -14,7 +14,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{partial_path, remove_if_there, sync_dir};
+use super::{parent_of, partial_path, remove_if_there, sync_dir};
 
 /// The most bytes one record may have; a longer one is refused when writing and taken for damage when reading.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
@@ -22,8 +22,8 @@ pub const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Version byte of the header; a file with another version is refused.
 const VERSION: u8 = 1;
 const MAGIC: &[u8; 7] = b"KMSSNAP";
-const HEADER_BYTES: usize = 28;
-const TRAILER_LENGTH: u32 = u32::MAX;
+pub(super) const HEADER_BYTES: usize = 28;
+pub(super) const TRAILER_LENGTH: u32 = u32::MAX;
 const PREFIX: &str = "snapshot-";
 const SUFFIX: &str = ".kms";
 
@@ -70,29 +70,7 @@ impl Snapshots {
     /// # Errors
     /// [`SnapshotError::Io`].
     pub fn create(&self, index: u64, count: u64) -> Result<SnapshotWriter, SnapshotError> {
-        let path = self.path(index);
-        let partial = partial_path(&path);
-        let io = |source| SnapshotError::Io { path: partial.clone(), source };
-        remove_if_there(&partial).map_err(io)?;
-        let file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(io)?;
-        let mut writer = SnapshotWriter {
-            file: BufWriter::with_capacity(1 << 18, file),
-            dir: self.dir.clone(),
-            path,
-            partial,
-            left: count,
-            checksum: 0,
-            finished: false,
-        };
-        let mut header = Vec::with_capacity(HEADER_BYTES);
-        header.extend_from_slice(MAGIC);
-        header.push(VERSION);
-        header.extend_from_slice(&index.to_be_bytes());
-        header.extend_from_slice(&count.to_be_bytes());
-        header.extend_from_slice(&crc32c::crc32c(&header).to_be_bytes());
-        writer.put(&header)?;
-        Ok(writer)
+        SnapshotWriter::create(&self.path(index), index, count)
     }
 
     /// Finds the newest snapshot that is whole, given the entries `log_first..=log_last` of the log.
@@ -192,6 +170,35 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
+    /// Begins a file of this form under any name.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Io`].
+    pub fn create(path: &Path, index: u64, count: u64) -> Result<SnapshotWriter, SnapshotError> {
+        let partial = partial_path(path);
+        let io = |source| SnapshotError::Io { path: partial.clone(), source };
+        remove_if_there(&partial).map_err(io)?;
+        let file =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(io)?;
+        let mut writer = SnapshotWriter {
+            file: BufWriter::with_capacity(1 << 18, file),
+            dir: parent_of(path).to_owned(),
+            path: path.to_owned(),
+            partial,
+            left: count,
+            checksum: 0,
+            finished: false,
+        };
+        let mut header = Vec::with_capacity(HEADER_BYTES);
+        header.extend_from_slice(MAGIC);
+        header.push(VERSION);
+        header.extend_from_slice(&index.to_be_bytes());
+        header.extend_from_slice(&count.to_be_bytes());
+        header.extend_from_slice(&crc32c::crc32c(&header).to_be_bytes());
+        writer.put(&header)?;
+        Ok(writer)
+    }
+
     /// Adds the next record.
     ///
     /// # Errors
