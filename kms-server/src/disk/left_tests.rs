@@ -74,6 +74,27 @@ fn what_was_truncated_is_not_left() {
 }
 
 #[test]
+fn what_was_truncated_is_not_left_either_where_nothing_says_so_any_more() {
+    let mut bed = OnDisk::new();
+    bed.log().append(&(1..=9).map(|index| entry(index, "old")).collect::<Vec<_>>()).unwrap();
+    bed.log().sync().unwrap();
+    bed.log().truncate_from(4).unwrap();
+    bed.log().append(&[entry(4, "new")]).unwrap();
+    bed.log().sync().unwrap();
+    let dir = bed.kill();
+    // No mark is readable any more: each has its kind behind the log's name and the version.
+    let id = fs::read(dir.join("identity")).unwrap();
+    let mut bytes = fs::read(dir.join("db")).unwrap();
+    for at in 0..bytes.len() - 18 {
+        if bytes[at..at + 16] == id[..16] && bytes[at + 17] == 3 {
+            bytes[at + 30] ^= 1;
+        }
+    }
+    fs::write(dir.join("db"), bytes).unwrap();
+    assert!(left(&dir).into_keys().eq(1..=4));
+}
+
+#[test]
 fn records_around_a_damaged_one_are_left() {
     let dir = tempfile::tempdir().unwrap();
     let snapshots = Snapshots::new(dir.path(), 1);
@@ -116,4 +137,37 @@ fn records_around_a_damaged_one_are_left() {
     let (left, found) = read(&whole[..place(150)]);
     assert_eq!((left.whole, left.damaged), (false, 1));
     assert_eq!(found, records[..150]);
+}
+
+#[test]
+fn pieces_of_logs_from_before_they_had_heads_are_read() {
+    use super::pieces::{Assembly, PieceHead};
+    use super::record::{Head, Kind, Newest};
+    let (id, payload) = ([9; 16], long(9000));
+    let assembled = |version: u8, rest: &[u8]| {
+        let head = Head {
+            version,
+            kind: Kind::Entry,
+            index: 5,
+            sequence: 7,
+            synced: 6,
+            before: Newest::default(),
+            length: 0,
+            checksum: 0,
+        };
+        let first = [&head.seal(&id, &payload)[..], &payload[..8000]].concat();
+        let mut assembly = Assembly::begin(&id, 5, &first)?;
+        assembly.add(&id, 1, rest)?;
+        assembly.head.check(&assembly.head_bytes, &assembly.payload).map(|()| assembly.payload)
+    };
+    let piece = PieceHead { index: 5, sequence: 7, piece: 1 };
+    assert_eq!(assembled(1, &payload[8000..]).as_ref(), Ok(&payload));
+    assert_eq!(assembled(2, &piece.seal(&id, &payload[8000..])).as_ref(), Ok(&payload));
+    assert!(assembled(2, &payload[8000..]).is_err());
+    for other in
+        [PieceHead { index: 6, ..piece }, PieceHead { sequence: 8, ..piece }, PieceHead { piece: 2, ..piece }]
+    {
+        let error = assembled(2, &other.seal(&id, &payload[8000..])).unwrap_err();
+        assert!(error.starts_with("expected PieceHead"), "{error}");
+    }
 }

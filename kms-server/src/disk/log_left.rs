@@ -60,6 +60,13 @@ impl LogLeft {
         for (from, sequence) in marks {
             left.entries.retain(|index, copies| *index < from || copies.sequence > sequence);
         }
+        // The same where the mark of a truncation is gone: writes are numbered, so an entry that was written before one that
+        // stands before it was cut off, and its place never written anew.
+        let mut newest = 0;
+        left.entries.retain(|_, copies| {
+            newest = newest.max(copies.sequence);
+            copies.sequence == newest
+        });
         Ok(left)
     }
 
