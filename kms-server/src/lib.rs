@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod audit;
+pub mod backup;
 pub mod certificate;
 pub mod clock;
 pub mod config;

@@ -1,7 +1,7 @@
 //! The root key: the one secret that a node is given and does not make out of another.
 //!
-//! It wraps the data keys of the [keyring](crate::seal) and nothing else. It comes from a file that only its owner
-//! can read, or from a systemd credential.
+//! It wraps the data keys of the [keyring](crate::seal) and the keys of [backups](crate::backup), nothing else. It comes
+//! from a file that only its owner can read, or from a systemd credential.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

@@ -8,6 +8,7 @@
 
 mod error;
 mod keyring_file;
+mod opener;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroizing;
 
+pub use self::opener::{Added, Opener, keyring_rows_left};
 use crate::entropy;
 use crate::root_key::RootKey;
 

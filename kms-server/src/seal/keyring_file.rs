@@ -21,8 +21,10 @@ use crate::root_key::RootKey;
 
 const MAGIC: &[u8; 7] = b"KMSKEYS";
 const VERSION: u8 = 1;
-const HEADER_BYTES: usize = 12;
-const ROW_BYTES: usize = 4 + 8 + NONCE_BYTES + KEY_BYTES + TAG_BYTES;
+pub(super) const HEADER_BYTES: usize = 12;
+/// Bytes of a wrapped data key: nonce, key, tag.
+pub(super) const WRAPPED_BYTES: usize = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
+pub(super) const ROW_BYTES: usize = 4 + 8 + WRAPPED_BYTES;
 const TRAILER_BYTES: usize = NONCE_BYTES + TAG_BYTES + 4;
 
 /// Writes the file anew in one step.
@@ -93,7 +95,7 @@ pub(super) fn read(root: &RootKey, path: &Path) -> Result<Vec<DataKey>, SealErro
 
 /// A data key as it leaves this node: nonce(12), wrapped key and tag(48), as in a row of the file.
 pub(super) fn wrap(root: &RootKey, key: &DataKey) -> Result<Vec<u8>, SealError> {
-    let mut out = Vec::with_capacity(NONCE_BYTES + KEY_BYTES + TAG_BYTES);
+    let mut out = Vec::with_capacity(WRAPPED_BYTES);
     wrap_onto(&mut out, &cipher(root.danger_bytes())?, key)?;
     Ok(out)
 }
