@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use kms_server::backup::Command;
 use kms_server::clock::Clock;
 use kms_server::config::{Config, keys};
 use kms_server::log;
@@ -23,7 +24,9 @@ const EXIT_FAILED: u8 = 3;
     version,
     after_help = "SIGTERM, SIGINT: finish the requests in hand, then end.\n\
                   SIGHUP: read the server certificate again, reopen the audit file.\n\n\
-                  Exit codes: 0 ended as told, 1 mistakes in the configuration, 2 wrong command line, 3 failed"
+                  Exit codes: 0 ended as told, 1 mistakes in the configuration, 2 wrong command line, 3 failed,\n\
+                  4 the backup was refused, 5 the data directory holds what a restore would lose, 6 salvaged, but\n\
+                  some objects are lost"
 )]
 struct Arguments {
     /// The configuration file.
@@ -35,12 +38,37 @@ struct Arguments {
     /// Print every configuration key with its default, and end.
     #[arg(long)]
     config_reference: bool,
+    /// Read a backup to its end, open every key in it, print what it is, and end.
+    #[arg(long, value_name = "FILE", group = "offline")]
+    verify_backup: Option<PathBuf>,
+    /// Make the data directory out of a backup, and end; the next start founds a new cluster from it.
+    #[arg(long, value_name = "FILE", group = "offline")]
+    restore: Option<PathBuf>,
+    /// With --restore: move a node's data that is in the data directory aside.
+    #[arg(long, requires = "restore")]
+    lose_newer: bool,
+    /// Make the data directory out of all that these damaged data folders and backups still hold, and end.
+    #[arg(long, value_name = "PATH", num_args = 1.., group = "offline")]
+    salvage: Vec<PathBuf>,
     /// End as on SIGTERM when standard input closes: for a parent that must not be outlived.
     #[arg(long)]
     lifeline: bool,
 }
 
-// The two answers of a command line that is no daemon.
+impl Arguments {
+    /// What is to be done with backups, if anything.
+    fn offline(&self) -> Option<Command> {
+        if let Some(path) = &self.verify_backup {
+            return Some(Command::Verify(path.clone()));
+        }
+        if let Some(path) = &self.restore {
+            return Some(Command::Restore { path: path.clone(), lose_newer: self.lose_newer });
+        }
+        (!self.salvage.is_empty()).then(|| Command::Salvage(self.salvage.clone()))
+    }
+}
+
+// The answers of a command line that is no daemon.
 #[allow(clippy::print_stdout)]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -48,6 +76,7 @@ fn main() -> ExitCode {
         print!("{}", keys::reference());
         return ExitCode::SUCCESS;
     }
+    let offline = arguments.offline();
     let path = arguments.config.unwrap_or_default();
     let clock = Arc::new(Clock::new());
     let config = match Config::read(&path, clock.unix_seconds()) {
@@ -60,6 +89,14 @@ fn main() -> ExitCode {
     if arguments.check_config {
         print!("{}", config.summary());
         return ExitCode::SUCCESS;
+    }
+    if let Some(command) = offline {
+        let ended = command.run(&config, clock.unix_seconds());
+        match ended.is_done() {
+            true => println!("{}", ended.text),
+            false => eprintln!("{}", ended.text),
+        }
+        return ExitCode::from(ended.exit_code);
     }
     if let Err(error) = log::start(config.log.format, &config.log.level) {
         eprintln!("{error:#}");

@@ -8,6 +8,7 @@
 
 mod backup_left;
 mod cipher;
+mod command;
 mod entry;
 mod error;
 mod folder;
@@ -31,6 +32,7 @@ mod salvage_tests;
 #[cfg(test)]
 mod test_bed;
 
+pub use command::{Command, Ended};
 pub use error::BackupError;
 pub use format::{Manifest, VERSION};
 pub use pending::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batches, RestoreFile, pending};
