@@ -40,6 +40,10 @@ pub const SEALS_SHARES: u64 = 3;
 /// The most data keys a keyring holds; another is neither made nor adopted.
 pub const DATA_KEYS_MAX: usize = 65_536;
 
+/// How far the version of a restored cluster's own data key may lie behind the last one. Of a million: two clusters restored
+/// from one backup take the same with a chance of 10^-6, and 8,000 restores in a row fit into the number.
+pub const APART_VERSIONS: u32 = 1 << 20;
+
 /// Seals are counted on disk in steps of so many, ahead of use; a restart gives up what is left of a step.
 const SEALS_RESERVED: u64 = 1 << 16;
 
@@ -256,8 +260,23 @@ impl Keyring {
     /// # Errors
     /// [`SealError::Full`] above [`DATA_KEYS_MAX`].
     pub fn new_data_key(&self) -> Result<(u32, Vec<u8>), SealError> {
+        self.new_data_key_after(1)
+    }
+
+    /// The same for a cluster that parts from another one here: a restored one. Its version is drawn from the next
+    /// [`APART_VERSIONS`], since the other may go on, or be restored again, and must not make another key of the same
+    /// version: what both sealed could then never be brought together.
+    ///
+    /// # Errors
+    /// Those of [`new_data_key`](Keyring::new_data_key).
+    pub fn new_data_key_apart(&self) -> Result<(u32, Vec<u8>), SealError> {
+        // Even: 2^32 is a multiple of the range.
+        self.new_data_key_after(1 + u32::from_be_bytes(entropy::array()) % APART_VERSIONS)
+    }
+
+    fn new_data_key_after(&self, step: u32) -> Result<(u32, Vec<u8>), SealError> {
         self.read(|state| {
-            let version = state.current()?.version.checked_add(1).ok_or(SealError::Full)?;
+            let version = state.current()?.version.checked_add(step).ok_or(SealError::Full)?;
             if state.keys.len() >= DATA_KEYS_MAX {
                 return Err(SealError::Full);
             }

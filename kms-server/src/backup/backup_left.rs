@@ -31,6 +31,7 @@ pub(super) fn read(
     if trailer.is_none() {
         report.note("its end is missing or changed".to_owned());
     }
+    let ends = trailer.is_some();
     let body_end = length - trailer.as_ref().map_or(0, |_| TRAILER_BYTES as u64);
     // Either copy of the backup key may be the damaged one, and so may be what says where the chunks begin.
     let at_end = trailer.as_ref().map(|trailer| (trailer.header_bytes, trailer.wrapped));
@@ -41,7 +42,7 @@ pub(super) fn read(
         return Ok(report);
     };
     let reads = |header_bytes: &u64| {
-        let mut chunks = Chunks { file: &file, key: &key, header_bytes: *header_bytes, body_end };
+        let chunks = Chunks { file: &file, key: &key, header_bytes: *header_bytes, body_end, ends };
         (0..chunks.count()).any(|number| matches!(chunks.read(number), Ok(Some(_))))
     };
     let Some(header_bytes) = candidates.iter().map(|(bytes, _)| *bytes).find(reads) else {
@@ -49,7 +50,7 @@ pub(super) fn read(
         report.damaged += 1;
         return Ok(report);
     };
-    let mut chunks = Chunks { file: &file, key: &key, header_bytes, body_end };
+    let chunks = Chunks { file: &file, key: &key, header_bytes, body_end, ends };
     let mut items = Items { plain: Vec::new(), joined: false };
     let mut read = 0;
     for number in 0..chunks.count() {
@@ -88,6 +89,8 @@ struct Chunks<'a> {
     key: &'a BackupKey,
     header_bytes: u64,
     body_end: u64,
+    /// Whether the last chunk is known to end at `body_end`.
+    ends: bool,
 }
 
 impl Chunks<'_> {
@@ -96,12 +99,17 @@ impl Chunks<'_> {
     }
 
     /// A chunk, if it is whole.
-    fn read(&mut self, number: u64) -> io::Result<Option<Vec<u8>>> {
+    fn read(&self, number: u64) -> io::Result<Option<Vec<u8>>> {
         let offset = chunk_offset(self.header_bytes, number);
         let length = self.body_end.saturating_sub(offset).min(SEALED_CHUNK_BYTES as u64);
         let mut sealed = vec![0; length as usize];
         self.file.read_exact_at(&mut sealed, offset)?;
-        Ok(self.key.open(number, false, &sealed).or_else(|| self.key.open(number, true, &sealed)))
+        if let Some(chunk) = self.key.open(number, false, &sealed) {
+            return Ok(Some(chunk));
+        }
+        // Where the end of the file is not to be trusted, something of it may stand behind the last chunk.
+        let behind = if self.ends { 0 } else { TRAILER_BYTES.min(sealed.len()) };
+        Ok((0..=behind).find_map(|cut| self.key.open(number, true, sealed.get(..sealed.len() - cut)?)))
     }
 }
 

@@ -70,13 +70,14 @@ pub(super) fn read(path: &Path) -> io::Result<Folder> {
     Ok(folder)
 }
 
-/// The snapshots of a folder, by index: those that were finished, those that were not, and what a restore left.
+/// The snapshots of a folder, by index: those that were finished, those that were being written or received, and what a
+/// restore left.
 fn snapshots(path: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for file in fs::read_dir(path)? {
         let file = file?.path();
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let name = name.strip_suffix(".partial").unwrap_or(name);
+        let name = [".partial", ".incoming"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
         let digits = name.strip_prefix("snapshot-").and_then(|name| name.strip_suffix(".kms"));
         match digits.and_then(|digits| digits.parse().ok()) {
             Some(index) => found.push((index, file)),

@@ -32,7 +32,8 @@ fn a_new_cluster_has_every_key_byte_for_byte() {
     assert!(summary.moved_aside.is_none() && summary.is_whole());
     let objects = founded(&data_dir);
     assert_eq!(kept(&objects), kept(&applied(&events)));
-    assert!(objects.data_keys().map(|(version, _)| version).eq([1]));
+    let versions: Vec<u32> = objects.data_keys().map(|(version, _)| version).collect();
+    assert!(versions.len() == 2 && versions[0] == 1, "the old data key and one of its own: {versions:?}");
 }
 
 #[test]
@@ -158,5 +159,5 @@ fn large_restores_come_in_bounded_batches() {
     restored(&path, &bed.path("data")).unwrap();
     let file = pending(&bed.path("data")).unwrap().unwrap();
     let batches: Vec<usize> = file.batches().unwrap().map(|batch| batch.unwrap().len()).collect();
-    assert_eq!(batches, [1000, 1000, 502]);
+    assert_eq!(batches, [1000, 1000, 503]);
 }

@@ -90,6 +90,41 @@ fn a_backup_that_was_cut_off_gives_what_is_before_the_cut() {
 }
 
 #[test]
+fn a_backup_whose_very_end_is_damaged_gives_all_of_it() {
+    let bed = Bed::new();
+    let backup = bed.backup("a.backup", &bed.events(300));
+    let whole = fs::read(&backup).unwrap();
+    for length in [whole.len() - 1, whole.len() - 60, whole.len() - 112] {
+        fs::write(&backup, &whole[..length]).unwrap();
+        let data_dir = bed.path(&format!("data-{length}"));
+        let summary = salvage(std::slice::from_ref(&backup), &root(), &data_dir, NOW).unwrap();
+        assert_eq!((summary.objects, summary.sources[0].damaged), (300, 0), "{summary}");
+    }
+}
+
+#[test]
+fn two_clusters_restored_from_one_backup_can_be_brought_together_again() {
+    let bed = Bed::new();
+    let backup = bed.backup("a.backup", &bed.events(10));
+    let mut folders = vec![backup.clone()];
+    for (name, key) in [("one", 11), ("two", 12)] {
+        let data_dir = bed.path(name);
+        restore(&backup, &root(), &data_dir, false, NOW).unwrap();
+        // A key of its own, which only this cluster knows.
+        let keyring = Keyring::open(root(), &data_dir.join("keyring")).unwrap();
+        let own = Bed { dir: tempfile::tempdir().unwrap(), keyring };
+        let mut log = crate::disk::SledLog::open(&data_dir.join("log"), Some([key as u8; 16])).unwrap();
+        let bytes = entry(1, 1, &[own.created(key)]);
+        crate::disk::Log::append(&mut log, &[crate::disk::Entry { index: 1, bytes }]).unwrap();
+        crate::disk::Log::sync(&mut log).unwrap();
+        folders.push(data_dir);
+    }
+    let summary = salvage(&folders, &root(), &bed.path("data"), NOW).unwrap();
+    assert_eq!((summary.objects, summary.opened), (12, 12), "{summary}");
+    assert_eq!(founded(&bed.path("data")).data_keys().count(), 4);
+}
+
+#[test]
 fn a_log_without_its_store_or_snapshot_still_gives_its_keys() {
     let bed = Bed::new();
     let events = bed.events(200);

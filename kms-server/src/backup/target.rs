@@ -1,7 +1,7 @@
 //! The data directory that a restore or a salvage makes: what a new cluster is founded from.
 //!
-//! `birth.json` says that the node is the first of a cluster, `keyring` holds the data keys, `restore.kms` the records that
-//! the node proposes at its first start. What stood there before is moved aside, never deleted.
+//! `birth.json` says that the node is the first of a cluster, `keyring` holds the data keys and a new one that seals from
+//! now on, `restore.kms` the records that the node proposes at its first start. What stood there before is moved aside, never deleted.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -80,7 +80,12 @@ impl Target {
         let path = &self.path;
         if !self.holds_data && self.exists {
             // `kms init` made it; it may be a mount point, which cannot be renamed.
-            write_into(path, root, data_keys, records, next)?;
+            if let Err(error) = write_into(path, root, data_keys, records, next) {
+                // Half of it would look like a node's data; neither was there before.
+                let _ = fs::remove_file(path.join(RESTORE_FILE));
+                let _ = fs::remove_file(path.join(KEYRING_FILE));
+                return Err(error);
+            }
             self.hand_over(path)?;
             return Ok(None);
         }
@@ -137,13 +142,17 @@ fn write_into(
     records: u64,
     mut next: impl FnMut() -> Result<Option<Vec<u8>>, RestoreError>,
 ) -> Result<(), RestoreError> {
-    Keyring::import(root.clone(), &dir.join(KEYRING_FILE), data_keys)?;
+    let keyring = Keyring::import(root.clone(), &dir.join(KEYRING_FILE), data_keys)?;
+    let (version, wrapped) = keyring.new_data_key_apart()?;
+    keyring.adopt(version, &wrapped)?;
+    let mut data_keys = data_keys.to_vec();
+    data_keys.push((version, wrapped));
     let total = records + data_keys.len() as u64;
     let mut writer = SnapshotWriter::create(&dir.join(RESTORE_FILE), 0, total)?;
     // The cluster's log knows its data keys, for the nodes that join.
     for (version, wrapped) in data_keys {
         let mut bytes = Vec::new();
-        let event = Event::DataKey { version: *version, wrapped: wrapped.clone() };
+        let event = Event::DataKey { version, wrapped };
         Record::Event(event).encode(&mut bytes);
         writer.write(&bytes)?;
     }
