@@ -1,14 +1,14 @@
 //! What a data folder still holds, however damaged: its newest whole snapshot, then whatever can be read behind it, in the
 //! order of the log. Nothing in the folder is changed, and nothing that is damaged ends the reading.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use kms_core::{Event, Id, Objects, Record};
 
-use super::entry::events_of;
+use super::entry;
 use super::pending::RESTORE_FILE;
 use super::report::SourceReport;
 use crate::disk::{LogLeft, read_snapshot_left};
@@ -20,6 +20,16 @@ const PRIVATE_TAG: u8 = 0x54;
 const ENGINE_TAG: u8 = 0x01;
 /// The TTLV type of a structure, in the fourth byte.
 const STRUCTURE: u8 = 0x01;
+
+/// A folder whose log was looked through.
+#[derive(Debug)]
+pub(super) struct Opened {
+    snapshots: Vec<(u64, PathBuf)>,
+    log: Option<LogLeft>,
+    /// The term of each entry that can be read.
+    pub(super) terms: BTreeMap<u64, u64>,
+    folder: Folder,
+}
 
 /// What was read of a folder.
 #[derive(Debug)]
@@ -40,11 +50,11 @@ pub(super) fn data_dir_of(path: &Path) -> PathBuf {
     if !lived_in(path) && lived_in(&inner) { inner } else { path.to_owned() }
 }
 
-/// Reads all that can be read.
+/// Looks through a folder.
 ///
 /// # Errors
 /// What the system said about the directory itself.
-pub(super) fn read(path: &Path) -> io::Result<Folder> {
+pub(super) fn open(path: &Path) -> io::Result<Opened> {
     let mut folder = Folder {
         objects: Objects::default(),
         keyring: Vec::new(),
@@ -64,10 +74,27 @@ pub(super) fn read(path: &Path) -> io::Result<Folder> {
             None
         }
     };
-    folder.replay(&snapshots, log.as_ref());
-    folder.report.objects = folder.objects.len() as u64;
-    folder.report.clients = folder.objects.clients().count() as u64;
-    Ok(folder)
+    let mut terms = BTreeMap::new();
+    if let Some(log) = &log {
+        let readable = |index| Some((index, entry::read(&log.entry(index)?).ok()?.term));
+        terms.extend(log.indexes().filter_map(readable));
+    }
+    Ok(Opened { snapshots, log, terms, folder })
+}
+
+impl Opened {
+    /// Reads all that can be read. `newest` has for each index the highest term that any folder's log has there.
+    pub(super) fn read(mut self, newest: &BTreeMap<u64, u64>) -> Folder {
+        // Two entries at one place: the one of the lower term was never decided, nor was anything behind it in its log.
+        let overtaken =
+            self.terms.iter().find(|(index, term)| newest.get(index).is_some_and(|high| high > term));
+        let overtaken = overtaken.map_or(u64::MAX, |(index, _)| *index);
+        let folder = &mut self.folder;
+        folder.replay(&self.snapshots, self.log.as_ref(), overtaken);
+        folder.report.objects = folder.objects.len() as u64;
+        folder.report.clients = folder.objects.clients().count() as u64;
+        self.folder
+    }
 }
 
 /// The snapshots of a folder, by index: those that were finished, those that were being written or received, and what a
@@ -91,7 +118,10 @@ fn snapshots(path: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 
 impl Folder {
     /// Carries out entries and takes in snapshots in the order of their indexes.
-    fn replay(&mut self, snapshots: &[(u64, PathBuf)], log: Option<&LogLeft>) {
+    ///
+    /// From entry `overtaken` on nothing is destroyed: a node whose log another one overtook may have it from a leader who
+    /// never got it decided. What else stands there is harmless, and may be of another cluster that parted from this one.
+    fn replay(&mut self, snapshots: &[(u64, PathBuf)], log: Option<&LogLeft>, overtaken: u64) {
         let whole = snapshots
             .iter()
             .rposition(|(_, path)| read_snapshot_left(path, |_| false, |_| {}).is_ok_and(|left| left.whole));
@@ -108,7 +138,7 @@ impl Folder {
             self.report.missing(expected.map_or(0, |expected| index.saturating_sub(expected)));
             expected = Some(index + 1);
             match log.and_then(|log| log.entry(index)) {
-                Some(entry) => self.carry_out(index, &entry),
+                Some(entry) => self.carry_out(index, &entry, index >= overtaken),
                 None => self.report.missing(1),
             }
         }
@@ -146,9 +176,9 @@ impl Folder {
         }
     }
 
-    fn carry_out(&mut self, index: u64, entry: &[u8]) {
-        let events = match events_of(entry) {
-            Ok(events) => events,
+    fn carry_out(&mut self, index: u64, entry: &[u8], overtaken: bool) {
+        let events = match entry::read(entry) {
+            Ok(decided) => decided.events,
             Err(why) => {
                 self.report.note(format!("entry {index} is whole, and says nothing known: {why}"));
                 self.report.damaged += 1;
@@ -160,6 +190,12 @@ impl Folder {
             match event {
                 // Of no use to another cluster.
                 Event::Answered { .. } => continue,
+                Event::Destroyed { id, .. } if overtaken => {
+                    self.report.note(format!(
+                        "entry {index} would destroy {id}; another log has another entry there, so it does not count"
+                    ));
+                    continue;
+                }
                 Event::Created { .. } | Event::Removed { .. } => {}
                 _ => self.unmade.extend(event.object().filter(|id| self.objects.object(*id).is_none())),
             }

@@ -9,7 +9,7 @@ use super::folder;
 use super::merge::is_newer;
 use super::read::Reader;
 use super::report::{Summary, listed};
-use super::target::{RestoreError, Target};
+use super::target::{RestoreError, Target, io};
 use super::verify::check;
 use crate::certificate::utc;
 use crate::root_key::RootKey;
@@ -30,7 +30,7 @@ pub fn restore(
 ) -> Result<Summary, RestoreError> {
     let target = Target::examine(data_dir)?;
     let there = match target.holds_data && !lose_newer {
-        true => Some(folder::read(data_dir).map_err(super::target::io(data_dir, "reading it"))?.objects),
+        true => Some(held(data_dir)?),
         false => None,
     };
     let mut compared = there.as_ref().map(Compared::new);
@@ -58,6 +58,12 @@ pub fn restore(
     summary.moved_aside = target.fill(root, now, &data_keys, records, || Ok(reader.next_record()?))?;
     summary.manifest = Some(manifest);
     Ok(summary)
+}
+
+/// What a data directory holds, as far as it can be read.
+fn held(data_dir: &Path) -> Result<Objects, RestoreError> {
+    let opened = folder::open(data_dir).map_err(io(data_dir, "reading it"))?;
+    Ok(opened.read(&BTreeMap::new()).objects)
 }
 
 /// What is in a data directory and not in a backup.

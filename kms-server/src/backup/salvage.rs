@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use kms_core::{Id, Object, Record, RegisteredClient};
 
+use super::folder::Folder;
 use super::format::Item;
 use super::merge::{merge, merge_client};
 use super::report::{SourceReport, Summary};
@@ -43,15 +44,24 @@ pub fn salvage(
         return Err(RestoreError::WouldLose { path: data_dir.to_owned(), what });
     }
     let mut union = Union::default();
+    let (mut folders, mut newest) = (Vec::new(), BTreeMap::new());
     for path in &sources {
-        if path.is_dir() {
-            if !same(path) {
-                refuse_running(path)?;
-            }
-            union.take_folder(path, root)?;
-        } else {
+        if !path.is_dir() {
             union.take_backup(path, root)?;
+            continue;
         }
+        if !same(path) {
+            refuse_running(path)?;
+        }
+        let folder = folder::open(path).map_err(io(path, "reading it"))?;
+        for (index, term) in &folder.terms {
+            let high = newest.entry(*index).or_insert(*term);
+            *high = (*high).max(*term);
+        }
+        folders.push((path, folder));
+    }
+    for (path, folder) in folders {
+        union.take_folder(path, folder.read(&newest), root)?;
     }
     union.finish(root, target, data_dir, now)
 }
@@ -75,8 +85,7 @@ struct Union {
 }
 
 impl Union {
-    fn take_folder(&mut self, path: &Path, root: &RootKey) -> Result<(), RestoreError> {
-        let mut folder = folder::read(path).map_err(io(path, "reading it"))?;
+    fn take_folder(&mut self, path: &Path, mut folder: Folder, root: &RootKey) -> Result<(), RestoreError> {
         for (version, wrapped) in &folder.keyring {
             if self.take_data_key(path, root, *version, wrapped)? == Added::Refused {
                 folder.report.note(format!(

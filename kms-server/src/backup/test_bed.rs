@@ -134,6 +134,17 @@ pub(super) fn entry(term: i64, decided_in: i64, events: &[Event]) -> Vec<u8> {
     bytes
 }
 
+/// A new leader's first entry.
+pub(super) fn blank(term: i64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Writer::new(&mut bytes).structure(ENTRY, |writer| {
+        writer.long_integer(TERM, term);
+        writer.long_integer(NODE, 2);
+        writer.long_integer(INDEX, 5);
+    });
+    bytes
+}
+
 pub(super) fn id(number: u32) -> Id {
     let mut bytes = [0x42; 16];
     bytes[..4].copy_from_slice(&number.wrapping_mul(0x9e37_79b1).to_be_bytes());
