@@ -97,18 +97,30 @@ impl Authority {
     /// Fails when the request is not signed by its own key, its key is weak or its subject empty.
     pub fn sign_csr(&self, csr_pem: &str, profile: Profile, now: i64) -> Result<String, Error> {
         let validity = self.validity(profile, now)?;
-        let text = pem::expect_label(csr_pem, "CERTIFICATE REQUEST", |label| {
-            matches!(label, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST")
-        })?;
-        let request = X509Req::from_pem(text.as_bytes()).map_err(unreadable("certificate request"))?;
-        let public_key = request.public_key().map_err(unreadable("certificate request's key"))?;
-        if !confirmed(request.verify(&public_key)) {
-            return Err(Error::RequestSignature);
-        }
-        check_strength(&public_key)?;
+        let (request, public_key) = verified_request(csr_pem)?;
         let subject = request.subject_name();
         self.check_subject(subject)?;
         let order = Order { profile, subject, alt_names: &[], public_key: &public_key, validity };
+        pem_of(&sign(&order, Some(&self.certificate), &self.key)?)
+    }
+
+    /// As [`Authority::sign_csr`], but for the subject that is given here: of the request only the key is believed.
+    /// So a node that joins keeps its private key, and the cluster says under which number and names it is known.
+    ///
+    /// Fails as `sign_csr` does, and when the subject cannot be written.
+    pub fn sign_csr_as(
+        &self,
+        csr_pem: &str,
+        profile: Profile,
+        subject: &Subject,
+        now: i64,
+    ) -> Result<String, Error> {
+        let validity = self.validity(profile, now)?;
+        let (_, public_key) = verified_request(csr_pem)?;
+        let name = subject.to_name()?;
+        self.check_subject(&name)?;
+        let alt_names = &subject.alt_names;
+        let order = Order { profile, subject: &name, alt_names, public_key: &public_key, validity };
         pem_of(&sign(&order, Some(&self.certificate), &self.key)?)
     }
 
@@ -217,6 +229,20 @@ impl std::fmt::Debug for Authority {
             .field("subject", &name_text(self.certificate.subject_name()))
             .finish_non_exhaustive()
     }
+}
+
+/// A request whose sender has the key it names, and that key, which is strong enough.
+fn verified_request(csr_pem: &str) -> Result<(X509Req, PKey<Public>), Error> {
+    let text = pem::expect_label(csr_pem, "CERTIFICATE REQUEST", |label| {
+        matches!(label, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST")
+    })?;
+    let request = X509Req::from_pem(text.as_bytes()).map_err(unreadable("certificate request"))?;
+    let public_key = request.public_key().map_err(unreadable("certificate request's key"))?;
+    if !confirmed(request.verify(&public_key)) {
+        return Err(Error::RequestSignature);
+    }
+    check_strength(&public_key)?;
+    Ok((request, public_key))
 }
 
 pub(crate) fn public_half(key: &PKey<Private>) -> Result<PKey<Public>, Error> {

@@ -8,6 +8,7 @@ use openssl::nid::Nid;
 use openssl::x509::{GeneralNameRef, X509Name, X509NameRef};
 
 use crate::error::{Error, while_doing};
+use crate::pem::certificate_from_der;
 
 /// Most characters of a common name (RFC 5280 appendix A.1, ub-common-name).
 pub const COMMON_NAME_CHARS_MAX: usize = 64;
@@ -18,6 +19,9 @@ pub const ALT_NAMES_MAX: usize = 128;
 /// Most characters of a host name, and of one label of it (RFC 1035 section 2.3.4).
 const HOST_NAME_CHARS_MAX: usize = 253;
 const HOST_LABEL_CHARS_MAX: usize = 63;
+
+/// What a node's common name begins with; its number follows.
+const NODE: &str = "node-";
 
 /// Whom a certificate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +36,11 @@ impl Subject {
     /// A subject with a common name alone.
     pub fn named(common_name: impl Into<String>) -> Self {
         Subject { common_name: common_name.into(), alt_names: Vec::new() }
+    }
+
+    /// Node `number` of a cluster, reached at these addresses and host names. [`node_number`] reads it back.
+    pub fn node(number: u64, alt_names: Vec<AltName>) -> Self {
+        Subject { common_name: format!("{NODE}{number}"), alt_names }
     }
 
     /// Checks all of it and makes the X.509 name.
@@ -61,6 +70,21 @@ impl Subject {
         });
         made.map_err(while_doing("writing a subject"))
     }
+}
+
+/// The number in a node's common name as [`Subject::node`] writes it, and in no other form; nodes are counted from 1.
+pub fn node_number(common_name: &str) -> Option<u64> {
+    let number = common_name.strip_prefix(NODE)?.parse().ok()?;
+    (number > 0 && common_name == format!("{NODE}{number}")).then_some(number)
+}
+
+/// The common name in a certificate's subject, from its DER. `None` when there is none, more than one, or one that
+/// is not text: then nobody can say whom it names.
+pub fn common_name(der: &[u8]) -> Result<Option<String>, Error> {
+    let certificate = certificate_from_der(der)?;
+    let mut names = certificate.subject_name().entries_by_nid(Nid::COMMONNAME);
+    let only = names.next().filter(|_| names.next().is_none());
+    Ok(only.and_then(|name| name.data().to_string().ok()))
 }
 
 /// An address or host name at which a certificate's holder is reached.

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a test's message, in its helpers too")]
 
 use certs::{
-    Authority, BACKDATED_S, Error, Inspected, KeyKind, Profile, Subject, certificates_from_pem, inspect,
-    spki, test_certificates, verify_chain,
+    AltName, Authority, BACKDATED_S, Error, Inspected, KeyKind, Profile, Subject, certificates_from_pem,
+    inspect, spki, test_certificates, verify_chain,
 };
 use openssl::pkey::PKey;
 use openssl::symm::Cipher;
@@ -98,6 +98,47 @@ fn a_request_is_signed_for_no_authority_and_no_server() {
     let sign = |profile| authority.sign_csr(&request, profile, NOW).unwrap_err();
     assert!(matches!(sign(Profile::Authority), Error::ProfileOfAuthority));
     assert!(matches!(sign(Profile::Server), Error::NoAltNames { .. }));
+}
+
+#[test]
+fn a_request_is_signed_for_the_node_that_the_cluster_says_whatever_it_asks_for() {
+    let authority = authority();
+    let (request, _) = test_certificates::signing_request("node-1", KeyKind::P256).unwrap();
+    let names: Vec<AltName> = vec!["192.0.2.7".parse().unwrap(), "kms3.example.test".parse().unwrap()];
+    let subject = Subject::node(3, names.clone());
+    let signed = authority.sign_csr_as(&request, Profile::Node, &subject, NOW).unwrap();
+    let found = inspect(signed.as_bytes()).unwrap();
+    assert_eq!((found.subject.as_str(), found.alt_names), ("CN=node-3", names));
+    let nameless = Subject::node(3, Vec::new());
+    let refused = authority.sign_csr_as(&request, Profile::Node, &nameless, NOW).unwrap_err();
+    assert!(matches!(refused, Error::NoAltNames { .. }), "{refused}");
+}
+
+#[test]
+fn a_nodes_number_is_read_in_one_form_alone() {
+    assert_eq!(certs::node_number(&Subject::node(u64::MAX, Vec::new()).common_name), Some(u64::MAX));
+    for name in
+        ["node-", "node-0", "node-01", "node-+1", "node-1 ", " node-1", "node-18446744073709551616", "Node-1"]
+    {
+        assert_eq!(certs::node_number(name), None, "{name:?}");
+    }
+}
+
+#[test]
+fn a_certificate_with_two_common_names_names_nobody() {
+    let [one, two] = [&["node-1"][..], &["node-1", "node-2"]].map(|names| {
+        let mut name = openssl::x509::X509Name::builder().unwrap();
+        names.iter().for_each(|each| name.append_entry_by_text("CN", each).unwrap());
+        let key = PKey::from_rsa(openssl::rsa::Rsa::generate(2_048).unwrap()).unwrap();
+        let mut certificate = openssl::x509::X509::builder().unwrap();
+        certificate.set_subject_name(&name.build()).unwrap();
+        certificate.set_pubkey(&key).unwrap();
+        certificate.set_not_before(&openssl::asn1::Asn1Time::from_unix(NOW).unwrap()).unwrap();
+        certificate.set_not_after(&openssl::asn1::Asn1Time::from_unix(NOW + DAY_S).unwrap()).unwrap();
+        certificate.sign(&key, openssl::hash::MessageDigest::sha256()).unwrap();
+        certs::common_name(&certificate.build().to_der().unwrap()).unwrap()
+    });
+    assert_eq!((one.as_deref(), two), (Some("node-1"), None));
 }
 
 #[test]
