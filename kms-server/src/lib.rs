@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod disk;
 mod doorman;
+pub mod engine;
 pub mod entropy;
 pub mod framing;
 pub mod identity;
