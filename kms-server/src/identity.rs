@@ -161,6 +161,11 @@ pub enum IdentityError {
 }
 
 impl Loaded {
+    /// Chain and key as TLS uses them.
+    pub(crate) fn certified_key(&self) -> &CertifiedKey {
+        &self.key
+    }
+
     /// Reads and checks the chain (leaf first) and its key, both PEM. Every mistake is reported, not only the first.
     pub fn read(certificate: &Path, key: &Path, now: UnixSeconds) -> Result<Self, Vec<IdentityError>> {
         let mut mistakes = Vec::new();
