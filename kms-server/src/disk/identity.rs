@@ -265,6 +265,15 @@ fn parse(file: &Path, bytes: &[u8]) -> Result<Identity, IdentityError> {
 }
 
 /// What a new node is born as.
+/// Says, before a node first starts in `path`, which number it gets and whether it founds the cluster.
+///
+/// # Errors
+/// What the system said; nothing is there then.
+pub fn write_birth(path: &Path, number: u64, founds: bool) -> io::Result<()> {
+    let json = serde_json::to_vec(&Birth { number, founds }).map_err(io::Error::other)?;
+    replace_file(&path.join(BIRTH_FILE), &json)
+}
+
 fn birth(path: &Path, newborn: Newborn) -> Result<Birth, IdentityError> {
     let file = path.join(BIRTH_FILE);
     match fs::read(&file) {

@@ -1,45 +1,120 @@
 //! The log's twin in memory, which forgets what was not synced: for tests and simulation.
 
 use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::log::{Entry, Log, LogError, METADATA_BYTES_MAX, check_append};
 
 /// A log whose disk is a second copy that [`Log::sync`] brings up to date.
-#[derive(Debug, Clone, Default)]
+///
+/// A clone is another log with a disk of its own, as this one is now.
+#[derive(Debug, Default)]
 pub struct MemoryLog {
     now: Held,
-    durable: Held,
+    disk: MemoryDisk,
+    /// Which of the logs on the disk this is; an older one writes to it no more.
+    number: u64,
+    /// The first entry that the disk does not have as it is now.
+    changed_from: u64,
     changed: bool,
     syncs: u64,
-    fail_next_sync: bool,
     ended: bool,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The disk under a [`MemoryLog`]: what is left when the power is cut, also while someone else holds the log.
+///
+/// Clones are the same disk.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryDisk {
+    durable: Arc<Mutex<Durable>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Durable {
+    held: Held,
+    /// The number of the log that may write here.
+    number: u64,
+    fail_next_sync: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Held {
     purged_to: u64,
     entries: Vec<Entry>,
     metadata: Option<Vec<u8>>,
 }
 
+impl MemoryDisk {
+    /// An empty disk.
+    pub fn new() -> MemoryDisk {
+        MemoryDisk::default()
+    }
+
+    /// The log as the disk has it. A log that was opened before has lost its disk: it refuses everything from its next
+    /// sync on, so this is a power cut for it.
+    pub fn open(&self) -> MemoryLog {
+        let (held, number) = {
+            let mut durable = self.durable();
+            durable.number += 1;
+            durable.fail_next_sync = false;
+            (durable.held.clone(), durable.number)
+        };
+        MemoryLog { now: held, disk: self.clone(), number, changed_from: u64::MAX, ..MemoryLog::default() }
+    }
+
+    /// The next sync of the log that has something to do fails, and with it everything after it.
+    pub fn fail_next_sync(&self) {
+        self.durable().fail_next_sync = true;
+    }
+
+    fn durable(&self) -> MutexGuard<'_, Durable> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl MemoryLog {
     /// An empty log.
     pub fn new() -> MemoryLog {
-        MemoryLog::default()
+        MemoryDisk::new().open()
+    }
+
+    /// Its disk.
+    pub fn disk(&self) -> MemoryDisk {
+        self.disk.clone()
     }
 
     /// The power is cut and comes back: what was not synced is gone.
     pub fn crash(self) -> MemoryLog {
-        MemoryLog { now: self.durable.clone(), durable: self.durable, ..MemoryLog::default() }
+        self.disk.open()
     }
 
     /// The next sync that has something to do fails, and with it everything after it until [`crash`](Self::crash).
     pub fn fail_next_sync(&mut self) {
-        self.fail_next_sync = true;
+        self.disk.fail_next_sync();
     }
 
     fn running(&self) -> Result<(), LogError> {
         if self.ended { Err(LogError::Ended) } else { Ok(()) }
+    }
+
+    fn change(&mut self, from: u64) {
+        self.changed = true;
+        self.changed_from = self.changed_from.min(from);
+    }
+}
+
+impl Clone for MemoryLog {
+    fn clone(&self) -> Self {
+        let durable = self.disk.durable().clone();
+        Self {
+            now: self.now.clone(),
+            disk: MemoryDisk { durable: Arc::new(Mutex::new(durable)) },
+            number: self.number,
+            changed_from: self.changed_from,
+            changed: self.changed,
+            syncs: self.syncs,
+            ended: self.ended,
+        }
     }
 }
 
@@ -55,7 +130,9 @@ impl Log for MemoryLog {
     fn append(&mut self, entries: &[Entry]) -> Result<(), LogError> {
         self.running()?;
         check_append(self.last(), entries)?;
-        self.changed |= !entries.is_empty();
+        if !entries.is_empty() {
+            self.change(self.last() + 1);
+        }
         self.now.entries.extend_from_slice(entries);
         Ok(())
     }
@@ -66,7 +143,7 @@ impl Log for MemoryLog {
             return Err(LogError::Purged { index, first: self.first() });
         }
         if index <= self.last() {
-            self.changed = true;
+            self.change(index);
             self.now.entries.truncate((index - self.first()) as usize);
         }
         Ok(())
@@ -75,7 +152,7 @@ impl Log for MemoryLog {
     fn purge_to(&mut self, index: u64) -> Result<(), LogError> {
         self.running()?;
         if index > self.now.purged_to {
-            self.changed = true;
+            self.change(u64::MAX);
             let gone = (index.min(self.last()) - self.now.purged_to) as usize;
             self.now.entries.drain(..gone);
             self.now.purged_to = index;
@@ -107,7 +184,7 @@ impl Log for MemoryLog {
         if bytes.len() > METADATA_BYTES_MAX {
             return Err(LogError::MetadataTooLarge { length: bytes.len() });
         }
-        self.changed = true;
+        self.change(u64::MAX);
         self.now.metadata = Some(bytes.to_vec());
         Ok(())
     }
@@ -121,17 +198,34 @@ impl Log for MemoryLog {
         if !self.changed {
             return Ok(());
         }
-        if self.fail_next_sync {
+        let mut durable = self.disk.durable();
+        if durable.number != self.number || std::mem::take(&mut durable.fail_next_sync) {
+            drop(durable);
             self.ended = true;
             return Err(LogError::Ended);
         }
-        self.durable = self.now.clone();
-        self.changed = false;
+        durable.held.take_over(&self.now, self.changed_from);
+        drop(durable);
+        (self.changed, self.changed_from) = (false, u64::MAX);
         self.syncs += 1;
         Ok(())
     }
 
     fn syncs(&self) -> u64 {
         self.syncs
+    }
+}
+
+impl Held {
+    /// Becomes `now`, which differs in entries from `changed_from` on and in what was purged; so a sync costs what has
+    /// changed, not what there is.
+    fn take_over(&mut self, now: &Held, changed_from: u64) {
+        let last = self.purged_to + self.entries.len() as u64;
+        self.entries.truncate((changed_from.saturating_sub(1).clamp(self.purged_to, last) - self.purged_to) as usize);
+        let gone = now.purged_to.saturating_sub(self.purged_to).min(self.entries.len() as u64);
+        self.entries.drain(..gone as usize);
+        self.purged_to = now.purged_to;
+        self.entries.extend_from_slice(&now.entries[self.entries.len()..]);
+        self.metadata.clone_from(&now.metadata);
     }
 }

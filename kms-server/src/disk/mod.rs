@@ -16,6 +16,7 @@ mod sled_files;
 mod sled_log;
 pub mod snapshot;
 mod snapshot_left;
+mod snapshot_received;
 
 #[cfg(test)]
 mod damage_tests;
@@ -33,13 +34,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-pub use identity::{DataDir, Identity, IdentityError, Newborn};
+pub use identity::{DataDir, Identity, IdentityError, Newborn, write_birth};
 pub use log::{Entry, Log, LogError};
 pub use log_left::LogLeft;
-pub use memory::MemoryLog;
+pub use memory::{MemoryDisk, MemoryLog};
 pub use sled_log::SledLog;
 pub use snapshot::{SnapshotError, SnapshotReader, SnapshotWriter, Snapshots};
 pub use snapshot_left::{SnapshotLeft, read_snapshot_left};
+pub use snapshot_received::SnapshotReceiver;
 
 /// The exit code of a process whose disk failed (`EX_IOERR` of sysexits.h).
 ///

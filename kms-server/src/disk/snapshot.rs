@@ -14,6 +14,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::snapshot_received::{INCOMING, SnapshotReceiver};
 use super::{parent_of, partial_path, remove_if_there, sync_dir};
 
 /// The most bytes one record may have; a longer one is refused when writing and taken for damage when reading.
@@ -73,6 +74,36 @@ impl Snapshots {
         SnapshotWriter::create(&self.path(index), index, count)
     }
 
+    /// Begins a snapshot that another node sends, which holds what entries up to `index` came to.
+    ///
+    /// Another one that was begun and not finished is thrown away.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Io`].
+    pub fn receive(&self, index: u64) -> Result<SnapshotReceiver, SnapshotError> {
+        self.forget_received()?;
+        SnapshotReceiver::begin(&self.dir, self.path(index), index)
+    }
+
+    /// Throws away what another node sent and did not finish sending.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Io`].
+    pub fn forget_received(&self) -> Result<(), SnapshotError> {
+        self.remove_with_suffix(INCOMING)
+    }
+
+    /// Opens one snapshot's file to send it as it is.
+    ///
+    /// The file stays readable when the snapshot is pruned meanwhile.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Io`].
+    pub fn open_file(&self, index: u64) -> Result<File, SnapshotError> {
+        let path = self.path(index);
+        File::open(&path).map_err(|source| SnapshotError::Io { path, source })
+    }
+
     /// Finds the newest snapshot that is whole, given the entries `log_first..=log_last` of the log.
     ///
     /// Each candidate is read through and checked before it is handed out. A damaged one is passed over for an older
@@ -80,7 +111,8 @@ impl Snapshots {
     ///
     /// # Errors
     /// [`SnapshotError::NotCovered`] when what is left, snapshots and log, does not join up; [`SnapshotError::AheadOfLog`]
-    /// when the log ends before the snapshot does.
+    /// when the log ends before the snapshot does. A snapshot that came from another node may be ahead of the log: the
+    /// caller who expects that says `u64::MAX` for `log_last`.
     pub fn choose(&self, log_first: u64, log_last: u64) -> Result<Start, SnapshotError> {
         let mut refused = Vec::new();
         for index in self.indexes()? {
@@ -138,18 +170,22 @@ impl Snapshots {
             let path = self.path(*index);
             remove_if_there(&path).map_err(|source| SnapshotError::Io { path, source })?;
         }
+        self.remove_with_suffix(".partial")?;
+        sync_dir(&self.dir).map_err(|source| SnapshotError::Io { path: self.dir.clone(), source })?;
+        Ok(indexes.get(..indexes.len().min(self.keep)).and_then(|kept| kept.last().copied()))
+    }
+
+    fn remove_with_suffix(&self, suffix: &str) -> Result<(), SnapshotError> {
         let io = |source| SnapshotError::Io { path: self.dir.clone(), source };
         for file in fs::read_dir(&self.dir).map_err(io)? {
             let file = file.map_err(io)?;
             let name = file.file_name();
-            let partial =
-                name.to_str().and_then(|name| name.strip_suffix(".partial")).and_then(index_in_name);
-            if partial.is_some() {
+            let unfinished = name.to_str().and_then(|name| name.strip_suffix(suffix)).and_then(index_in_name);
+            if unfinished.is_some() {
                 remove_if_there(&file.path()).map_err(io)?;
             }
         }
-        sync_dir(&self.dir).map_err(io)?;
-        Ok(indexes.get(..indexes.len().min(self.keep)).and_then(|kept| kept.last().copied()))
+        Ok(())
     }
 
     fn path(&self, index: u64) -> PathBuf {
@@ -189,13 +225,7 @@ impl SnapshotWriter {
             checksum: 0,
             finished: false,
         };
-        let mut header = Vec::with_capacity(HEADER_BYTES);
-        header.extend_from_slice(MAGIC);
-        header.push(VERSION);
-        header.extend_from_slice(&index.to_be_bytes());
-        header.extend_from_slice(&count.to_be_bytes());
-        header.extend_from_slice(&crc32c::crc32c(&header).to_be_bytes());
-        writer.put(&header)?;
+        writer.put(&header(index, count))?;
         Ok(writer)
     }
 
@@ -212,10 +242,7 @@ impl SnapshotWriter {
             return Err(SnapshotError::WrongCount { path: self.path.clone(), missing: -1 });
         };
         self.left = left;
-        let length = (record.len() as u32).to_be_bytes();
-        let checksum = crc32c::crc32c_append(crc32c::crc32c(&length), record);
-        self.put(&length)?;
-        self.put(&checksum.to_be_bytes())?;
+        self.put(&record_head(record))?;
         self.put(record)
     }
 
@@ -231,9 +258,7 @@ impl SnapshotWriter {
             let missing = i64::try_from(self.left).unwrap_or(i64::MAX);
             return Err(SnapshotError::WrongCount { path: self.path.clone(), missing });
         }
-        let checksum = self.checksum;
-        self.put(&TRAILER_LENGTH.to_be_bytes())?;
-        self.put(&checksum.to_be_bytes())?;
+        self.put(&trailer(self.checksum))?;
         let io = |source| SnapshotError::Io { path: self.partial.clone(), source };
         self.file.flush().and_then(|()| self.file.get_ref().sync_all()).map_err(io)?;
         fs::rename(&self.partial, &self.path).map_err(io)?;
@@ -256,10 +281,79 @@ impl Drop for SnapshotWriter {
     }
 }
 
+/// The bytes of a whole snapshot, for a store that keeps them in memory.
+pub(crate) fn in_memory(index: u64, count: u64, records: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut bytes = header(index, count);
+    for record in records {
+        bytes.extend_from_slice(&record_head(&record));
+        bytes.extend_from_slice(&record);
+    }
+    let trailer = trailer(crc32c::crc32c(&bytes));
+    bytes.extend_from_slice(&trailer);
+    bytes
+}
+
+fn header(index: u64, count: u64) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    header.extend_from_slice(MAGIC);
+    header.push(VERSION);
+    header.extend_from_slice(&index.to_be_bytes());
+    header.extend_from_slice(&count.to_be_bytes());
+    header.extend_from_slice(&crc32c::crc32c(&header).to_be_bytes());
+    header
+}
+
+/// Length and checksum that stand before a record.
+fn record_head(record: &[u8]) -> [u8; 8] {
+    let length = (record.len() as u32).to_be_bytes();
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&length), record).to_be_bytes();
+    two(length, checksum)
+}
+
+fn trailer(checksum: u32) -> [u8; 8] {
+    two(TRAILER_LENGTH.to_be_bytes(), checksum.to_be_bytes())
+}
+
+fn two(first: [u8; 4], second: [u8; 4]) -> [u8; 8] {
+    let mut both = [0; 8];
+    both[..4].copy_from_slice(&first);
+    both[4..].copy_from_slice(&second);
+    both
+}
+
+/// What a snapshot's bytes are read from.
+enum Source {
+    File(BufReader<File>),
+    Memory(io::Cursor<std::sync::Arc<Vec<u8>>>),
+}
+
+impl Read for Source {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(out),
+            Self::Memory(bytes) => {
+                let at = usize::try_from(bytes.position()).unwrap_or(usize::MAX);
+                let read = bytes.get_ref().get(at..).map_or(Ok(0), |mut rest| rest.read(out))?;
+                bytes.set_position(bytes.position() + read as u64);
+                Ok(read)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::File(_) => "File",
+            Self::Memory(_) => "Memory",
+        })
+    }
+}
+
 /// A snapshot being read.
 #[derive(Debug)]
 pub struct SnapshotReader {
-    file: BufReader<File>,
+    file: Source,
     path: PathBuf,
     index: u64,
     count: u64,
@@ -276,9 +370,21 @@ impl SnapshotReader {
     /// [`SnapshotError::Damaged`], [`SnapshotError::Io`].
     pub fn open(path: &Path) -> Result<SnapshotReader, SnapshotError> {
         let file = File::open(path).map_err(|source| SnapshotError::Io { path: path.to_owned(), source })?;
+        Self::read_from(Source::File(BufReader::with_capacity(1 << 18, file)), path.to_owned())
+    }
+
+    /// Reads a snapshot whose bytes are in memory, and checks its header.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Damaged`].
+    pub fn from_memory(bytes: std::sync::Arc<Vec<u8>>) -> Result<SnapshotReader, SnapshotError> {
+        Self::read_from(Source::Memory(io::Cursor::new(bytes)), PathBuf::from("(in memory)"))
+    }
+
+    fn read_from(file: Source, path: PathBuf) -> Result<SnapshotReader, SnapshotError> {
         let mut reader = SnapshotReader {
-            file: BufReader::with_capacity(1 << 18, file),
-            path: path.to_owned(),
+            file,
+            path,
             index: 0,
             count: 0,
             read: 0,
@@ -388,7 +494,7 @@ impl SnapshotReader {
         }
     }
 
-    fn damaged(&self, offset: u64, what: String) -> SnapshotError {
+    pub(crate) fn damaged(&self, offset: u64, what: String) -> SnapshotError {
         SnapshotError::Damaged { path: self.path.clone(), offset, what }
     }
 }

@@ -1,35 +1,59 @@
-//! How raft's messages reach another node: what the engine asks of the links, and of a simulation in their place.
+//! How raft's messages reach another node. The links between nodes implement it, and so does the simulation.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 use super::NodeId;
 
-/// Calls to the other nodes of the cluster.
+/// Kind of a message that carries entries, or none as a heartbeat.
+pub const RAFT_APPEND: u8 = 0x01;
+
+/// Kind of a message that asks for a vote.
+pub const RAFT_VOTE: u8 = 0x02;
+
+/// Kind of a message that carries a piece of a snapshot.
+pub const RAFT_SNAPSHOT: u8 = 0x03;
+
+/// The most bytes of a snapshot that one message carries.
+pub const SNAPSHOT_PIECE_BYTES_MAX: usize = 512 << 10;
+
+/// Bytes of entries after which a message of [`RAFT_APPEND`] takes no further entry; a single larger one goes alone.
+///
+/// So a message is at most this and one entry, with a few hundred bytes around.
+pub const APPEND_BYTES_MAX: usize = 8 << 20;
+
+/// What comes of a call, in time.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, CallError>> + Send + 'a>>;
+
+/// Sends one message to another node and brings its answer back.
 pub trait Calls: Send + Sync + 'static {
-    /// Sends `request` to node `to` and waits for its answer, at most `within`. Dropping the future gives the call up;
-    /// the other node may carry it out all the same.
-    fn call(
-        &self,
-        to: NodeId,
-        kind: u8,
-        request: Vec<u8>,
-        within: Duration,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, CallError>> + Send + '_>>;
+    /// Hands `request` to [`Engine::answer`](super::Engine::answer) of node `to` under the same kind.
+    ///
+    /// It may arrive late, twice or never, but never changed. An answer after `within` is not waited for.
+    fn call(&self, to: NodeId, kind: u8, request: Vec<u8>, within: Duration) -> Answering<'_>;
 }
 
-/// Why a call has no answer. After [`CallError::Unreachable`] and [`CallError::TimedOut`] nobody here knows whether it
-/// was carried out.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a call brought no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// There is no connection, or it broke; the text says why.
-    #[error("{0}")]
+    /// No connection; the message was not sent or its answer was lost with the connection.
     Unreachable(String),
-    /// No answer came in time.
-    #[error("no answer came in time")]
+    /// The answer did not come in time; the message may have arrived.
     TimedOut,
-    /// The other node, or the link's bounds, refused it; the text says why.
-    #[error("refused: {0}")]
+    /// The other node did not take the message, and says why.
     Refused(String),
 }
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => write!(f, "the node cannot be reached: {why}"),
+            Self::TimedOut => f.write_str("the node did not answer in time"),
+            Self::Refused(why) => write!(f, "the node refused: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
