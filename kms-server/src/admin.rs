@@ -25,8 +25,20 @@ pub trait Health: Send + Sync + 'static {
     /// Why the node should be restarted; none while it is well.
     fn ailing(&self) -> Option<String>;
 
-    /// Why it should get no requests now; empty when a key can really be read.
-    fn not_ready(&self) -> impl Future<Output = Vec<String>> + Send;
+    /// How often its log was synced to disk since it started.
+    fn syncs(&self) -> u64;
+
+    /// Why it should get no requests now, reads and changes apart.
+    fn readiness(&self) -> impl Future<Output = Readiness> + Send;
+}
+
+/// What a node can do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// Why no key can be read; empty when one really can.
+    pub cannot_read: Vec<String>,
+    /// Why nothing can be changed; empty when it can, as far as is known.
+    pub cannot_write: Vec<String>,
 }
 
 /// What the admin port stands on.
@@ -44,9 +56,12 @@ pub struct Admin<H> {
     pub draining: watch::Receiver<bool>,
 }
 
+/// The body of /readyz. Ready is who can do both; a front may still send reads to who can read.
 #[derive(Serialize)]
-struct Readiness {
+struct Ready {
     ready: bool,
+    read: bool,
+    write: bool,
     reasons: Vec<String>,
 }
 
@@ -71,19 +86,34 @@ async fn livez<H: Health>(State(admin): State<Arc<Admin<H>>>) -> Response {
 }
 
 async fn readyz<H: Health>(State(admin): State<Arc<Admin<H>>>) -> Response {
-    let mut reasons = admin.health.not_ready().await;
-    if *admin.draining.borrow() {
-        reasons.push("the server is draining".to_owned());
-    }
-    let ready = reasons.is_empty();
-    admin.metrics.is_ready(ready);
+    let Readiness { cannot_read, cannot_write } = admin.readiness().await;
+    let (read, write) = (cannot_read.is_empty(), cannot_write.is_empty());
+    let mut reasons = cannot_read;
+    reasons.extend(cannot_write);
+    reasons.dedup();
+    let ready = read && write;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, reasons })).into_response()
+    (status, Json(Ready { ready, read, write, reasons })).into_response()
+}
+
+impl<H: Health> Admin<H> {
+    /// What the node says, and that a draining server takes nothing more; counted too.
+    async fn readiness(&self) -> Readiness {
+        let mut readiness = self.health.readiness().await;
+        if *self.draining.borrow() {
+            let reason = "the server is draining";
+            readiness.cannot_read.push(reason.to_owned());
+            readiness.cannot_write.push(reason.to_owned());
+        }
+        self.metrics.is_ready(readiness.cannot_read.is_empty(), readiness.cannot_write.is_empty());
+        readiness
+    }
 }
 
 async fn metrics<H: Health>(State(admin): State<Arc<Admin<H>>>) -> Response {
-    admin.metrics.is_ready(admin.health.not_ready().await.is_empty() && !*admin.draining.borrow());
-    admin.metrics.certificate_expires(admin.identity.leaf().not_after, admin.clock.unix_seconds());
+    admin.readiness().await;
+    admin.metrics.log_synced(admin.health.syncs());
+    admin.metrics.certificate_expires(admin.identity.leaf().not_after, admin.clock.system_seconds());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], admin.metrics.text()).into_response()
 }

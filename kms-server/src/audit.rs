@@ -44,6 +44,8 @@ pub struct Line<'a> {
     pub result_reason: Option<&'a str>,
     /// Bytes of the whole Request Message.
     pub message_bytes: usize,
+    /// Whether it was answered, or refused, by a node that reached no majority; said only where it is so.
+    pub without_quorum: bool,
 }
 
 #[derive(Serialize)]
@@ -57,6 +59,8 @@ struct Record<'a> {
     result_status: &'a str,
     result_reason: Option<&'a str>,
     message_bytes: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    without_quorum: bool,
 }
 
 /// The same among the lines of a JSON log.
@@ -86,6 +90,7 @@ impl<'a> From<&Line<'a>> for Record<'a> {
             result_status: line.result_status,
             result_reason: line.result_reason,
             message_bytes: line.message_bytes,
+            without_quorum: line.without_quorum,
         }
     }
 }
@@ -213,7 +218,8 @@ fn push_text(out: &mut String, line: &Line<'_>, time: &str) {
     if let Some(reason) = line.result_reason {
         push_quoted(out, "result_reason", reason);
     }
-    let _ = writeln!(out, " message_bytes={}", line.message_bytes);
+    let quorum = if line.without_quorum { " without_quorum=true" } else { "" };
+    let _ = writeln!(out, " message_bytes={}{quorum}", line.message_bytes);
 }
 
 /// A field that no text can break out of.
@@ -253,6 +259,7 @@ mod tests {
             result_status: "Success",
             result_reason: None,
             message_bytes: 152,
+            without_quorum: false,
         }
     }
 

@@ -22,12 +22,17 @@ impl Clock {
 
     /// Now, in seconds since 1970-01-01T00:00:00Z.
     pub fn unix_seconds(&self) -> i64 {
-        let system = match SystemTime::now().duration_since(UNIX_EPOCH) {
+        self.not_before(self.system_seconds())
+    }
+
+    /// What the system's clock says, forward or backward: for certificates, whose dates are this machine's affair. A
+    /// neighbour whose clock is years ahead must not make every certificate here expire.
+    pub fn system_seconds(&self) -> i64 {
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
             // A clock before 1970 is a clock that was never set.
             Err(_) => 0,
-        };
-        self.not_before(system)
+        }
     }
 
     /// Takes note that it was `seconds` already, and returns the later of that and all before.

@@ -7,9 +7,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod cluster;
 pub mod keys;
 mod values;
 
+pub(crate) use self::cluster::kmip_address;
+pub use self::cluster::{Cluster, JoinPaths, Timing};
 use self::values::Values;
 use crate::certificate::{UnixSeconds, utc};
 use crate::identity::{self, FileError, Loaded, Openness};
@@ -28,6 +31,10 @@ pub struct Config {
     pub kmip: Kmip,
     /// `[admin] listen`.
     pub admin_listen: SocketAddr,
+    /// `[cluster]`, where this node is one of several or may become so.
+    pub cluster: Option<Cluster>,
+    /// The times of `[cluster]`, which hold for a lone node too.
+    pub timing: Timing,
     /// `[root_key]`.
     pub root_key: Source,
     /// `[limits]`.
@@ -176,8 +183,12 @@ impl Config {
             Source::File(path) => format!("file {}", path.display()),
             Source::Credential(name) => format!("systemd credential {name}"),
         };
+        let cluster = match &self.cluster {
+            Some(cluster) => format!("links on {}, reached at {}", cluster.listen, cluster.advertise),
+            None => "none, this node stands alone".to_owned(),
+        };
         format!(
-            "configuration is good\n  node         {}\n  data         {}\n  KMIP         {}\n  admin        {}\n  \
+            "configuration is good\n  node         {}\n  data         {}\n  KMIP         {}\n  admin        {}\n  cluster      {cluster}\n  \
              certificate  {}, valid to {}\n  SHA-1        {}\n  SHA-256      {}\n  root key     {root_key}\n  \
              audit        {audit}\n",
             self.node,
@@ -210,6 +221,8 @@ impl Config {
                 format!("{admin_listen} is [kmip] listen too"),
             ));
         }
+        let cluster = cluster::cluster(values, now, mistakes);
+        let timing = cluster::timing(values, mistakes);
         let audit_file = values.path("audit", "file");
         let directory =
             audit_file.as_deref().and_then(Path::parent).filter(|dir| !dir.as_os_str().is_empty());
@@ -226,6 +239,8 @@ impl Config {
             data_dir: data_dir?,
             kmip: kmip?,
             admin_listen,
+            cluster,
+            timing,
             root_key: root_key?,
             limits: Limits::from_values(values),
             log: Log { format, level: values.text("log", "level")? },

@@ -16,6 +16,7 @@ pub mod engine;
 pub mod entropy;
 pub mod framing;
 pub mod identity;
+pub mod join;
 pub mod links;
 pub mod listener;
 pub mod log;

@@ -15,11 +15,12 @@ pub enum Format {
 }
 
 /// Starts the log. `level` is error, warn, info, debug or trace and holds for our own code; libraries speak from warn
-/// on. Audit lines stand among these, and do not come through here.
+/// on. openraft does not: it calls each message lost while a neighbour restarts an error, and what matters of it the
+/// engine says in its own words. Audit lines stand among these, and do not come through here.
 ///
 /// Fails when a log was started before.
 pub fn start(format: Format, level: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(format!("warn,kms_server={level},kms_core={level}"))
+    let filter = EnvFilter::try_new(format!("warn,openraft=off,kms_server={level},kms_core={level}"))
         .with_context(|| format!("[log] level \"{level}\""))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match format {

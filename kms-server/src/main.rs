@@ -7,11 +7,13 @@ use std::sync::Arc;
 use clap::Parser;
 use kms_server::backup::Command;
 use kms_server::clock::Clock;
-use kms_server::config::{Config, keys};
+use kms_server::config::{Config, JoinPaths, keys};
+use kms_server::join::{self, JoinError, Token, TokenError};
 use kms_server::log;
 use kms_server::node::Node;
 use kms_server::run::{Shared, run};
 use tracing::error;
+use zeroize::Zeroizing;
 
 /// The configuration has mistakes; they are on standard error.
 const EXIT_CONFIGURATION: u8 = 1;
@@ -50,6 +52,14 @@ struct Arguments {
     /// Make the data directory out of all that these damaged data folders and backups still hold, and end.
     #[arg(long, value_name = "PATH", num_args = 1.., group = "offline")]
     salvage: Vec<PathBuf>,
+    /// Join the cluster that made this token: get certificates, root key and a number, write them where the
+    /// configuration says, and end. The next start is that of a member. "-" reads the token from standard input, which
+    /// no other user of the machine can see.
+    #[arg(long, value_name = "TOKEN", requires = "name", conflicts_with_all = ["check_config", "lifeline"])]
+    join: Option<String>,
+    /// This node's name in the cluster it joins.
+    #[arg(long, value_name = "NAME", requires = "join")]
+    name: Option<String>,
     /// End as on SIGTERM when standard input closes: for a parent that must not be outlived.
     #[arg(long)]
     lifeline: bool,
@@ -78,8 +88,11 @@ fn main() -> ExitCode {
     }
     let offline = arguments.offline();
     let path = arguments.config.unwrap_or_default();
+    if let (Some(token), Some(name)) = (arguments.join, arguments.name) {
+        return join(&path, &token, &name);
+    }
     let clock = Arc::new(Clock::new());
-    let config = match Config::read(&path, clock.unix_seconds()) {
+    let config = match Config::read(&path, clock.system_seconds()) {
         Ok(config) => config,
         Err(mistakes) => {
             eprintln!("{mistakes}");
@@ -111,10 +124,54 @@ fn main() -> ExitCode {
     }
 }
 
+/// Joins a cluster, in the words of a command: a line on standard output, or an error.
+#[allow(clippy::print_stdout)]
+fn join(path: &std::path::Path, token: &str, name: &str) -> ExitCode {
+    let paths = match JoinPaths::read(path) {
+        Ok(paths) => paths,
+        Err(mistakes) => {
+            eprintln!("{mistakes}");
+            return ExitCode::from(EXIT_CONFIGURATION);
+        }
+    };
+    let token = match read_token(token) {
+        Ok(token) => token,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
+    match joined(&token, name, &paths) {
+        Ok(number) => {
+            println!("joined as node {number}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn read_token(token: &str) -> Result<Token, TokenError> {
+    if token != "-" {
+        return Token::parse(token);
+    }
+    let mut line = Zeroizing::new(String::new());
+    // What cannot be read is an empty line, which is no token.
+    let _ = std::io::stdin().read_line(&mut line);
+    Token::parse(&line)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn joined(token: &Token, name: &str, paths: &JoinPaths) -> Result<u64, JoinError> {
+    join::join(token, name, paths).await
+}
+
 #[tokio::main]
 async fn serve(config: Config, clock: Arc<Clock>, lifeline: bool) -> anyhow::Result<()> {
     let shared = Shared::new(config, clock, lifeline)?;
-    let node = Node::open(shared.clone())?;
+    let node = Node::open(shared.clone()).await?;
     let ended = run(shared, Arc::clone(&node)).await;
     node.close().await;
     ended

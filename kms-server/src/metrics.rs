@@ -18,8 +18,8 @@ use crate::certificate::UnixSeconds;
 const LATENCY_BUCKETS: [f64; 12] =
     [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
-/// Upper bounds of the buckets of entries gathered into one sync.
-const ENTRY_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+/// Upper bounds of the buckets of requests gathered into one log entry.
+const GATHERED_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 type One = [(&'static str, &'static str); 1];
 type Two = [(&'static str, &'static str); 2];
@@ -65,11 +65,12 @@ pub struct Metrics {
     handshakes: Family<One, Counter>,
     handshake_seconds: Histogram,
     syncs: Counter,
-    sync_seconds: Histogram,
-    entries_per_sync: Histogram,
+    commit_seconds: Histogram,
+    requests_per_entry: Histogram,
     objects: Gauge,
     clients: Gauge,
     ready: Gauge,
+    writable: Gauge,
     certificate_days_left: Gauge<f64, AtomicU64>,
 }
 
@@ -89,11 +90,12 @@ impl Metrics {
             handshakes: Family::default(),
             handshake_seconds: latency_histogram(),
             syncs: Counter::default(),
-            sync_seconds: latency_histogram(),
-            entries_per_sync: Histogram::new(ENTRY_BUCKETS),
+            commit_seconds: latency_histogram(),
+            requests_per_entry: Histogram::new(GATHERED_BUCKETS),
             objects: Gauge::default(),
             clients: Gauge::default(),
             ready: Gauge::default(),
+            writable: Gauge::default(),
             certificate_days_left: Gauge::default(),
         };
         let build = Info::new(vec![("version", version.to_owned()), ("node", node.to_owned())]);
@@ -111,12 +113,15 @@ impl Metrics {
         registry.register("handshakes", "TLS handshakes by result", all.handshakes.clone());
         registry.register("handshake_seconds", "Time of complete handshakes", all.handshake_seconds.clone());
         registry.register("log_syncs", "Syncs of the log to disk", all.syncs.clone());
-        registry.register("log_sync_seconds", "Time of one sync", all.sync_seconds.clone());
-        let help = "Requests gathered into one sync";
-        registry.register("log_requests_per_sync", help, all.entries_per_sync.clone());
+        let help = "Leader: time from a decided entry to its being on a majority of disks and carried out here";
+        registry.register("log_commit_seconds", help, all.commit_seconds.clone());
+        let help = "Leader: requests gathered into one log entry";
+        registry.register("log_requests_per_entry", help, all.requests_per_entry.clone());
         registry.register("objects", "Managed Objects held, destroyed ones included", all.objects.clone());
         registry.register("clients", "Registered clients", all.clients.clone());
         registry.register("ready", "1 when a key can be read, else 0", all.ready.clone());
+        let help = "1 when a change can be made, else 0: 0 with ready 1 is a node that reaches no majority";
+        registry.register("writable", help, all.writable.clone());
         let help = "Days until the server certificate expires; negative after";
         registry.register("certificate_days_left", help, all.certificate_days_left.clone());
         all
@@ -153,11 +158,16 @@ impl Metrics {
         self.handshake_seconds.observe(took.as_secs_f64());
     }
 
-    /// One sync of the log that carried this many requests.
-    pub fn synced(&self, requests: usize, took: Duration) {
-        self.syncs.inc();
-        self.sync_seconds.observe(took.as_secs_f64());
-        self.entries_per_sync.observe(requests as f64);
+    /// One entry of the log that carried this many requests, from its decision to its being carried out.
+    pub fn gathered(&self, requests: usize, took: Duration) {
+        self.commit_seconds.observe(took.as_secs_f64());
+        self.requests_per_entry.observe(requests as f64);
+    }
+
+    /// How often the log was synced to disk until now.
+    pub fn log_synced(&self, syncs: u64) {
+        let counted = self.syncs.get();
+        self.syncs.inc_by(syncs.saturating_sub(counted));
     }
 
     /// How many objects and clients there are now.
@@ -166,9 +176,10 @@ impl Metrics {
         self.clients.set(i64::try_from(clients).unwrap_or(i64::MAX));
     }
 
-    /// Whether a key can be read.
-    pub fn is_ready(&self, ready: bool) {
-        self.ready.set(i64::from(ready));
+    /// Whether a key can be read, and whether a change can be made.
+    pub fn is_ready(&self, read: bool, write: bool) {
+        self.ready.set(i64::from(read));
+        self.writable.set(i64::from(write));
     }
 
     /// When the server certificate expires, and what time it is.

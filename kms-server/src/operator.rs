@@ -8,12 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path as UrlPath, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use axum::serve::Listener;
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
@@ -48,6 +48,16 @@ pub trait Operator: Send + Sync + 'static {
     fn key(&self, id: &str) -> impl Future<Output = Result<KeyView, Denied>> + Send;
     /// Makes an active AES-256 key.
     fn create_key(&self, new: NewKey) -> impl Future<Output = Result<CreatedKey, Denied>> + Send;
+    /// The cluster, as its leader sees it.
+    fn cluster(&self) -> impl Future<Output = Result<ClusterView, Denied>> + Send;
+    /// Makes a token with which one new node may join.
+    fn invite(&self, new: NewInvitation) -> impl Future<Output = Result<Invitation, Denied>> + Send;
+    /// Gives a learner a vote.
+    fn promote_node(&self, number: u64) -> impl Future<Output = Result<(), Denied>> + Send;
+    /// Removes a node; its number is never used again.
+    fn remove_node(&self, number: u64) -> impl Future<Output = Result<(), Denied>> + Send;
+    /// A backup of all that is held, as a stream of bytes.
+    fn backup(&self) -> impl Future<Output = Result<Body, Denied>> + Send;
 }
 
 /// Opens the socket with mode 0600. A file that an ended server left is replaced.
@@ -115,6 +125,11 @@ fn router<O: Operator>(operator: Arc<O>) -> Router {
         .route("/v1/clients/{name}", get(client::<O>).delete(remove_client::<O>))
         .route("/v1/keys", get(keys::<O>).post(create_key::<O>))
         .route("/v1/keys/{id}", get(key::<O>))
+        .route("/v1/cluster", get(cluster::<O>))
+        .route("/v1/cluster/invitations", post(invite::<O>))
+        .route("/v1/cluster/nodes/{number}", delete(remove_node::<O>))
+        .route("/v1/cluster/nodes/{number}/promote", post(promote_node::<O>))
+        .route("/v1/backup", post(backup::<O>))
         .fallback(|| async {
             Denied::NotFound("no such path; hint: GET /v1/status".to_owned()).into_response()
         })
@@ -176,6 +191,34 @@ async fn create_key<O: Operator>(State(operator): State<Arc<O>>, body: Bytes) ->
     check_name("tenant", &new.tenant)?;
     let created = operator.create_key(new).await?;
     Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+async fn cluster<O: Operator>(State(operator): State<Arc<O>>) -> Answer<Json<ClusterView>> {
+    operator.cluster().await.map(Json)
+}
+
+async fn invite<O: Operator>(State(operator): State<Arc<O>>, body: Bytes) -> Answer<Response> {
+    let invitation = operator.invite(parse(&body)?).await?;
+    Ok((StatusCode::CREATED, Json(invitation)).into_response())
+}
+
+async fn promote_node<O: Operator>(
+    State(operator): State<Arc<O>>,
+    UrlPath(number): UrlPath<u64>,
+) -> Answer<StatusCode> {
+    operator.promote_node(number).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+async fn remove_node<O: Operator>(
+    State(operator): State<Arc<O>>,
+    UrlPath(number): UrlPath<u64>,
+) -> Answer<StatusCode> {
+    operator.remove_node(number).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+async fn backup<O: Operator>(State(operator): State<Arc<O>>) -> Answer<Response> {
+    let body = operator.backup().await?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {

@@ -18,6 +18,7 @@ use crate::certificate::utc;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::Identity;
+use crate::links::{self, LinkIdentity};
 use crate::listener::{self, Kmip};
 use crate::metrics::Metrics;
 use crate::operator::{self, Operator};
@@ -46,6 +47,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// The audit.
     pub audit: Arc<Audit>,
+    /// What it shows other nodes; none for a node without `[cluster]`.
+    pub links: Option<LinkIdentity>,
     /// Whether the server ends when its standard input closes.
     pub lifeline: bool,
 }
@@ -58,12 +61,17 @@ impl Shared {
             Some(path) => Audit::to_file(path)?,
             None => Audit::to_log(config.log.format)?,
         };
+        let links = match &config.cluster {
+            Some(cluster) => Some(cluster.identity(clock.system_seconds()).map_err(anyhow::Error::msg)?),
+            None => None,
+        };
         let kmip = &config.kmip;
         let identity = Identity::new(kmip.certificate.clone(), kmip.key.clone(), kmip.loaded.clone());
         Ok(Self {
             trust: Arc::default(),
             clock,
             lifeline,
+            links,
             identity: Arc::new(identity),
             metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), &config.node)),
             audit: Arc::new(audit),
@@ -82,7 +90,7 @@ fn make_data_dir(path: &Path) -> anyhow::Result<()> {
 /// Fails when a port or the operator's socket cannot be opened; nothing is served then.
 pub async fn run<N>(shared: Shared, node: Arc<N>) -> anyhow::Result<()>
 where
-    N: Service + Operator + Health,
+    N: Service + Operator + Health + links::Handler,
 {
     let config = Arc::clone(&shared.config);
     // Signals before ports: one that arrives while ports open must not end the process by default.
@@ -117,6 +125,18 @@ where
         .with_context(|| format!("cannot open the admin port {} ([admin] listen)", config.admin_listen))?;
     let kmip_port = listener::bind(config.kmip.listen)
         .with_context(|| format!("cannot open the KMIP port {} ([kmip] listen)", config.kmip.listen))?;
+    let (drain_links, links_draining) = watch::channel(false);
+    let mut link_task = None;
+    if let (Some(cluster), Some(identity)) = (&config.cluster, &shared.links) {
+        let port = listener::bind(cluster.listen).with_context(|| {
+            format!("cannot open the port of the links {} ([cluster] listen)", cluster.listen)
+        })?;
+        info!(links = %port.local_addr()?, advertise = cluster.advertise, "open to other nodes");
+        let handler = Arc::clone(&node) as Arc<dyn links::Handler>;
+        let bounds = links::Bounds::default();
+        let served = links::serve(port, identity.clone(), handler, bounds, links_draining.clone());
+        link_task = Some(tokio::spawn(served));
+    }
     let (kmip_at, admin_at) = (kmip_port.local_addr()?, admin_port.local_addr()?);
 
     let admin_task = tokio::spawn(admin::serve(admin_port, admin));
@@ -141,8 +161,13 @@ where
         Ok(cut) => warn!("{cut} connections were cut: they had not finished within drain_timeout_ms"),
         Err(error) => error!("the KMIP listener ended badly: {error}"),
     }
-    for task in [admin_task, operator_task] {
+    for task in [Some(admin_task), Some(operator_task)].into_iter().flatten() {
         task.abort();
+    }
+    // The links last: what drained may have had to go to the leader.
+    drain_links.send_replace(true);
+    if let Some(Err(error)) = async { Some(link_task?.await) }.await {
+        error!("the links ended badly: {error}");
     }
     reload_task.abort();
     // The socket's file goes with its server; a file left behind is replaced at the next start anyway.
@@ -176,7 +201,7 @@ async fn reload_on(mut hang_up: Signal, shared: Shared) {
 
 /// Reads the server certificate again and follows a rotated audit file; says what changed, or why not.
 fn reload(shared: &Shared) {
-    match shared.identity.reload(shared.clock.unix_seconds()) {
+    match shared.identity.reload(shared.clock.system_seconds()) {
         Ok(what) => {
             info!("SIGHUP: {what}");
             warn_of_expiry(&shared.identity, &shared.clock);
@@ -187,6 +212,15 @@ fn reload(shared: &Shared) {
             }
         }
     }
+    match shared.links.as_ref().map(|links| links.reload(shared.clock.system_seconds())) {
+        Some(Ok(what)) => info!("SIGHUP: {what}"),
+        Some(Err(mistakes)) => {
+            for mistake in mistakes {
+                error!("SIGHUP: the node certificate in force stays: {mistake}");
+            }
+        }
+        None => {}
+    }
     if let Err(mistake) = shared.audit.reopen() {
         error!("SIGHUP: {mistake}");
     }
@@ -194,7 +228,7 @@ fn reload(shared: &Shared) {
 
 fn warn_of_expiry(identity: &Identity, clock: &Clock) {
     let not_after = identity.leaf().not_after;
-    let days = (not_after - clock.unix_seconds()) / 86_400;
+    let days = (not_after - clock.system_seconds()) / 86_400;
     if days < CERTIFICATE_WARNING_DAYS {
         warn!(
             "the server certificate expires in {days} days, at {}; hint: renew it on every node, then send SIGHUP",

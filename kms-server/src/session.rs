@@ -130,7 +130,7 @@ impl Caller<'_> {
         if !self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &current)) {
             let who = match self.certificates {
                 [] => None,
-                chain => current.who(chain, self.clock.unix_seconds()).ok(),
+                chain => current.who(chain, self.clock.system_seconds()).ok(),
             };
             self.peer = who.map(|client| Peer { client, address: self.address });
             self.seen = Some(Arc::clone(&current));

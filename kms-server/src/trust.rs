@@ -72,6 +72,15 @@ pub struct Registration {
 }
 
 impl Registration {
+    /// Of a client as it stands in the log.
+    pub fn of(registered: &RegisteredClient) -> Self {
+        Self {
+            client: Arc::new(registered.client.clone()),
+            way: registered.trust.kind.into(),
+            certificate: CertificateDer::from(registered.trust.certificate.clone()),
+        }
+    }
+
     /// Takes the first certificate of `pem`. Gives it in words too, for listings.
     ///
     /// Fails when there is none, or when it cannot be read.
@@ -185,11 +194,7 @@ impl Trust {
     ) -> Result<Self, RegistrationError> {
         let mut trust = Self::default();
         for registered in clients {
-            trust.add(&Registration {
-                client: Arc::new(registered.client.clone()),
-                way: registered.trust.kind.into(),
-                certificate: CertificateDer::from(registered.trust.certificate.clone()),
-            })?;
+            trust.add(&Registration::of(registered))?;
         }
         Ok(trust)
     }

@@ -269,6 +269,24 @@ impl<'a> Draft<'a> {
         self.base.client(name).map(|client| RegisteredClient::clone(client))
     }
 
+    /// All clients, as they would be.
+    pub fn clients(&self) -> Vec<Arc<RegisteredClient>> {
+        let mut clients: BTreeMap<&str, Arc<RegisteredClient>> =
+            self.base.clients().map(|client| (&*client.client.name, Arc::clone(client))).collect();
+        for event in &self.others {
+            match event {
+                Event::ClientRegistered { client } => {
+                    clients.insert(&client.client.name, Arc::new(client.clone()));
+                }
+                Event::ClientRemoved { name } => {
+                    clients.remove(name.as_str());
+                }
+                _ => {}
+            }
+        }
+        clients.into_values().collect()
+    }
+
     /// The sealed answer to the request with this token, if it was given already.
     pub fn answer(&self, token: &Token) -> Option<Vec<u8>> {
         self.answers.get(token).cloned().or_else(|| self.base.answer(token).map(|sealed| sealed.to_vec()))

@@ -87,7 +87,7 @@ impl Opened {
     pub(super) fn read(mut self, newest: &BTreeMap<u64, u64>) -> Folder {
         // Two entries at one place: the one of the lower term was never decided, nor was anything behind it in its log.
         let overtaken =
-            self.terms.iter().find(|(index, term)| newest.get(index).is_some_and(|high| high > term));
+            self.terms.iter().find(|(index, term)| newest.get(index).is_some_and(|high| *high > **term));
         let overtaken = overtaken.map_or(u64::MAX, |(index, _)| *index);
         let folder = &mut self.folder;
         folder.replay(&self.snapshots, self.log.as_ref(), overtaken);

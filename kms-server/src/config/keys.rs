@@ -14,6 +14,12 @@ pub enum Kind {
     Number(i64, i64),
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A host name or IP address and a port, `kms1.example.test:5697`.
+    HostPort,
+    /// An IP address.
+    Ip,
+    /// `true` or `false`.
+    Switch,
 }
 
 /// What holds when a key is absent.
@@ -27,6 +33,8 @@ pub enum Absent {
     Text(&'static str),
     /// This number.
     Number(i64),
+    /// `true` or `false`.
+    Switch(bool),
 }
 
 /// One key.
@@ -54,8 +62,8 @@ const fn key(
     Key { section, name, kind, absent, about }
 }
 
-use Absent::{Number as Is, Required, Text as Says, Unset};
-use Kind::{Address, Choice, Name, Number, Path};
+use Absent::{Number as Is, Required, Switch as Stands, Text as Says, Unset};
+use Kind::{Address, Choice, HostPort, Ip, Name, Number, Path, Switch};
 
 const HOUR_MS: i64 = 3_600_000;
 const GIB: i64 = 1 << 30;
@@ -72,6 +80,19 @@ pub const KEYS: &[Key] = &[
     key("kmip", "ca", Path, Unset, "PEM certificate of the CA that is given to clients."),
 
     key("admin", "listen", Address, Says("127.0.0.1:5698"), "/livez, /readyz and /metrics, plain HTTP."),
+
+    key("cluster", "advertise", HostPort, Unset, "Where the other nodes reach this one's links. With it this node is one of a cluster; without it, it stands alone."),
+    key("cluster", "listen", Address, Says("0.0.0.0:5697"), "The port of the links between nodes: mutual TLS under the cluster's own CA."),
+    key("cluster", "certificate", Path, Unset, "PEM chain of this node for the links, leaf first, the cluster's CA behind it."),
+    key("cluster", "key", Path, Unset, "Its PEM private key; 0600, or 0640 for the server's group."),
+    key("cluster", "ca", Path, Unset, "PEM certificate of the cluster's own CA. Who it signs is a node: never the CA of clients."),
+    key("cluster", "ca_key", Path, Unset, "Its PEM private key, to take new nodes in; 0600."),
+    key("cluster", "source", Ip, Unset, "Local address that links to other nodes go out from; without it the system's choice."),
+    key("cluster", "heartbeat_ms", Number(10, 10_000), Is(50), "Between two signs of life of a leader."),
+    key("cluster", "election_min_ms", Number(30, 60_000), Is(150), "Least silence of a leader before another is elected; at least twice heartbeat_ms."),
+    key("cluster", "election_max_ms", Number(60, 120_000), Is(300), "Most silence of a leader before another is elected; more than election_min_ms."),
+    key("cluster", "leader_wait_ms", Number(0, HOUR_MS), Is(10_000), "How long a request waits for a leader; then it fails."),
+    key("cluster", "reads_without_quorum", Switch, Stands(true), "Whether a node that reaches no majority still gives out the keys it holds."),
 
     key("root_key", "file", Path, Unset, "File with the root key, 0600. Exactly one of file and credential."),
     key("root_key", "credential", Name, Unset, "systemd credential with the root key (LoadCredential=)."),
@@ -114,13 +135,14 @@ pub fn reference() -> String {
         let bounds = match key.kind {
             Number(min, max) => format!(" {min} to {max}."),
             Choice(words) => format!(" One of {}.", words.join(", ")),
-            Name | Path | Address => String::new(),
+            Name | Path | Address | HostPort | Ip | Switch => String::new(),
         };
         let line = match key.absent {
             Required => format!("{} = \"\" # required", key.name),
             Unset => format!("# {} = \"\"", key.name),
             Says(value) => format!("{} = \"{value}\"", key.name),
             Is(value) => format!("{} = {value}", key.name),
+            Stands(value) => format!("{} = {value}", key.name),
         };
         text.push_str(&format!("# {}{bounds}\n{line}\n", key.about));
     }

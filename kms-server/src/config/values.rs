@@ -22,6 +22,7 @@ pub(super) struct Values {
 enum Value {
     Text(String),
     Number(i64),
+    Switch(bool),
 }
 
 impl Values {
@@ -95,7 +96,7 @@ impl Values {
     pub(super) fn number<T: TryFrom<i64> + Default>(&self, section: &'static str, name: &'static str) -> T {
         let number = match self.value(section, name) {
             Some(Value::Number(number)) => number,
-            Some(Value::Text(_)) | None => 0,
+            Some(Value::Text(_) | Value::Switch(_)) | None => 0,
         };
         T::try_from(number).unwrap_or_default()
     }
@@ -104,7 +105,7 @@ impl Values {
     pub(super) fn text(&self, section: &'static str, name: &'static str) -> Option<String> {
         match self.value(section, name)? {
             Value::Text(text) => Some(text),
-            Value::Number(_) => None,
+            Value::Number(_) | Value::Switch(_) => None,
         }
     }
 
@@ -119,6 +120,11 @@ impl Values {
         parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    /// `true` or `false`, or its default.
+    pub(super) fn switch(&self, section: &'static str, name: &'static str) -> bool {
+        matches!(self.value(section, name), Some(Value::Switch(true)))
+    }
+
     fn value(&self, section: &'static str, name: &'static str) -> Option<Value> {
         if let Some((value, _)) = self.found.get(&(section, name)) {
             return Some(value.clone());
@@ -127,6 +133,7 @@ impl Values {
         match key.absent {
             Absent::Text(text) => Some(Value::Text(text.to_owned())),
             Absent::Number(number) => Some(Value::Number(number)),
+            Absent::Switch(switch) => Some(Value::Switch(switch)),
             Absent::Required | Absent::Unset => None,
         }
     }
@@ -166,6 +173,27 @@ fn check(key: &Key, value: &Spanned<DeValue<'_>>) -> Result<Value, String> {
                 )),
             }
         }
+        Kind::HostPort => {
+            let text = text()?;
+            let parts = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            match parts {
+                Some(_) => Ok(Value::Text(text.to_owned())),
+                None => Err(format!(
+                    "is a host and a port, got \"{text}\"; hint: \"kms1.example.test:5697\" or \"192.0.2.7:5697\""
+                )),
+            }
+        }
+        Kind::Ip => {
+            let text = text()?;
+            match text.parse::<std::net::IpAddr>() {
+                Ok(_) => Ok(Value::Text(text.to_owned())),
+                Err(_) => Err(format!("is an IP address, got \"{text}\"")),
+            }
+        }
+        Kind::Switch => match value.as_bool() {
+            Some(switch) => Ok(Value::Switch(switch)),
+            None => Err(format!("is true or false, got {}", value.type_str())),
+        },
         Kind::Choice(words) => {
             let text = text()?;
             match words.contains(&text) {

@@ -1,117 +1,140 @@
 //! The node: what stands between the ports and kms-core.
 //!
-//! Reads are answered where they arrive, from the objects in memory. Whatever changes something goes to the one
-//! `writer`, and is answered when it is on disk. Every item is in the audit before its answer leaves.
+//! The `taker` sees a request through: reads are answered where they arrive, from the objects in memory, and whatever
+//! changes something is decided by the `decider` of the node that leads. Both answer only when what they say is on a
+//! majority of disks. Every item is in the audit before its answer leaves.
 
+mod ask;
+mod backup;
+mod change;
+mod decider;
+mod host;
+mod members;
 mod operator;
+mod peers;
+mod standing;
 mod start;
 mod state;
+mod taker;
 mod vault;
-mod writer;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use kmip::enumeration::ResultReason;
 use kmip::{ProtocolVersion, RequestMessage};
-use kms_core::{AuditItem, Client, Draft, Outcome, Refusal, is_read_only, refuse_all, refuse_message};
+use kms_core::{AuditItem, Outcome, Refusal, refuse_all, refuse_message};
 use tracing::{debug, error, warn};
 use ttlv::HEADER_BYTES;
 
+use self::host::Host;
+use self::peers::{Alone, Linked};
+pub use self::peers::Peers;
+pub use self::taker::{Parts as TakerParts, Patience, Taker};
+use self::standing::Standing;
 use self::state::State;
-use self::vault::KeyringVault;
-use self::writer::{LogPosition, Writer};
-use crate::admin::Health;
+use crate::admin::{Health, Readiness};
 use crate::audit;
-use crate::config::credentials_directory;
-use crate::disk::{DataDir, Log as _, Newborn, Snapshots};
+use crate::config::{credentials_directory, kmip_address};
+use crate::disk::{DataDir, Newborn, Snapshots};
+use crate::engine::{self, Files, Member, Writing};
 use crate::entropy;
+use crate::links::{self, Caller, Links, Settings};
 use crate::root_key::RootKey;
 use crate::run::Shared;
 use crate::session::{After, Peer, Service};
-use crate::trust::Trust;
 
 /// A node that serves.
 #[derive(Debug)]
 pub struct Node {
     shared: Shared,
-    state: Arc<State>,
-    writer: Writer,
+    taker: Taker,
+    /// None for a lone node without links, which can take no other in.
+    host: Option<Host>,
     started: i64,
-    /// Held while a client is registered or removed.
-    registering: tokio::sync::Mutex<()>,
     /// Locked for as long as the node lives.
     _dir: DataDir,
 }
 
 impl Node {
-    /// Opens the data directory and reads back what it holds.
+    /// Opens the data directory, reads back what it holds, and takes part in the cluster.
     ///
     /// Fails where the root key is not to be had or is another, the directory is in use, or what is on disk is damaged
     /// beyond what the rest makes good; each in words, with the way out.
-    pub fn open(shared: Shared) -> anyhow::Result<Arc<Self>> {
-        let config = &shared.config;
+    pub async fn open(shared: Shared) -> anyhow::Result<Arc<Self>> {
+        let config = Arc::clone(&shared.config);
         let clock = Arc::clone(&shared.clock);
         let root = RootKey::load(&config.root_key, credentials_directory().as_deref())
             .context("cannot load the root key")?;
+        let newborn = if config.cluster.is_some() { Newborn::Refused } else { Newborn::Founds };
         let (dir, log) =
-            DataDir::open(&config.data_dir, entropy::array(), clock.unix_seconds(), Newborn::Founds)
+            DataDir::open(&config.data_dir, entropy::array(), clock.system_seconds(), newborn)
                 .with_context(|| format!("cannot open the data directory {}", config.data_dir.display()))?;
+        let me = dir.identity().number;
         let snapshots = Snapshots::new(dir.path(), config.snapshot.keep);
         let keyring = start::keyring(root, &dir, &log, &snapshots)?;
-        let start = start::read(&log, &snapshots, &clock)?;
-        for (version, wrapped) in start.objects.data_keys() {
-            keyring.adopt(version, wrapped).context("cannot take a data key of the log into the keyring")?;
+        let started = clock.system_seconds();
+        let peers: Arc<dyn Peers> = match (&config.cluster, &shared.links) {
+            (Some(cluster), Some(identity)) => {
+                let settings = Settings { source: cluster.source, ..Settings::default() };
+                Arc::new(Linked::new(me, Links::new(identity.clone(), settings)))
+            }
+            _ => Arc::new(Alone),
+        };
+        let timing = config.timing;
+        let taker = Taker::start(taker::Parts {
+            me,
+            keyring,
+            clock,
+            trust: Arc::clone(&shared.trust),
+            metrics: Arc::clone(&shared.metrics),
+            core_limits: config.limits.core,
+            message_limits: config.limits.ttlv,
+            peers,
+            patience: Patience {
+                leader_wait: timing.leader_wait,
+                reads_without_quorum: timing.reads_without_quorum,
+            },
+            timing: engine::Timing {
+                heartbeat: timing.heartbeat,
+                election_min: timing.election_min,
+                election_max: timing.election_max,
+            },
+            log: Box::new(log),
+            writing: Writing::Thread,
+            snapshots: Arc::new(Files(snapshots)),
+            snapshot_every: config.snapshot.every_entries,
+            election_seed: u64::from_be_bytes(entropy::array()),
+        })
+        .await?;
+        if dir.identity().founds && taker.engine.is_pristine() {
+            taker.engine.found(member(&config)).await.context("cannot found the cluster")?;
         }
-        shared.metrics.holds(start.objects.len(), start.objects.clients().count());
-        shared.trust.replace(Trust::of(start.objects.clients())?);
-        let started = clock.unix_seconds();
-        let state = Arc::new(State::new(start.objects, KeyringVault(keyring), clock, config.limits.core));
-        let position = LogPosition { applied: start.applied, first: log.first(), snapshot: start.snapshot };
-        let writer = Writer::start(Arc::clone(&state), &shared, log, snapshots, position)
-            .context("cannot start the writer's thread")?;
-        Ok(Arc::new(Self {
-            shared,
-            state,
-            writer,
-            started,
-            registering: tokio::sync::Mutex::default(),
-            _dir: dir,
-        }))
+        start::take_in_restored(&taker.engine, &dir).await?;
+        tokio::spawn(members::promote_learners(taker.clone()));
+        let host = config.cluster.clone().map(|cluster| Host {
+            taker: taker.clone(),
+            config: Arc::clone(&config),
+            cluster,
+        });
+        Ok(Arc::new(Self { shared, taker, host, started, _dir: dir }))
     }
 
     /// Finishes what waits for the disk, and closes the log.
     pub async fn close(&self) {
-        self.writer.end().await;
-    }
-
-    /// What becomes of a request that could be read.
-    async fn outcome(&self, request: &Arc<RequestMessage>, client: &Arc<Client>, bytes: usize) -> Outcome {
-        if is_read_only(request)
-            && let Some(outcome) = self.read(request, client)
-        {
-            return outcome;
-        }
-        match self.writer.request(Arc::clone(request), Arc::clone(client), bytes).await {
-            Some(outcome) => outcome,
-            None => self
-                .failed(request, &Refusal::general_failure("the server is ending; hint: ask another node")),
-        }
-    }
-
-    /// The answer to a request that changes nothing; `None` where it turns out to change something after all.
-    fn read(&self, request: &RequestMessage, client: &Client) -> Option<Outcome> {
-        let objects = self.state.objects();
-        let mut draft = Draft::new(&objects);
-        let outcome = self.state.decide(request, client, &mut draft);
-        draft.events().is_empty().then_some(outcome)
+        self.taker.engine.end().await;
     }
 
     fn failed(&self, request: &RequestMessage, refusal: &Refusal) -> Outcome {
         let version = request.header.protocol_version.min(ProtocolVersion::V1_4);
-        refuse_all(request, version, self.state.clock.unix_seconds(), refusal)
+        refuse_all(request, version, self.state().clock.unix_seconds(), refusal)
+    }
+
+    fn state(&self) -> &State {
+        &self.taker.state
     }
 
     /// Puts an outcome into the audit, counts it, and appends its answer: in this order.
@@ -130,7 +153,7 @@ impl Node {
                     Refusal::general_failure("the server cannot write its audit; hint: its log says why");
                 match request {
                     Some(request) => self.failed(request, &refusal),
-                    None => refuse_message(ProtocolVersion::V1_0, self.state.clock.unix_seconds(), &refusal),
+                    None => refuse_message(ProtocolVersion::V1_0, self.state().clock.unix_seconds(), &refusal),
                 }
             }
         };
@@ -140,12 +163,12 @@ impl Node {
                 warn!(client = who.client, operation = operation_name(item), "{log}");
             }
         }
-        self.state.note_read(&outcome.served);
+        self.state().note_read(&outcome.served);
         answer.extend_from_slice(&outcome.encoded);
     }
 
     fn audit(&self, who: Who<'_>, items: &[AuditItem]) -> Result<(), audit::AuditError> {
-        let time = self.state.clock.unix_seconds();
+        let time = self.state().clock.unix_seconds();
         let lines: Vec<audit::Line<'_>> = items
             .iter()
             .map(|item| audit::Line {
@@ -158,6 +181,7 @@ impl Node {
                 result_status: status_name(item),
                 result_reason: item.result_reason.and_then(ResultReason::name),
                 message_bytes: who.message_bytes,
+                without_quorum: who.without_quorum,
             })
             .collect();
         self.shared.audit.write(&lines)
@@ -166,7 +190,7 @@ impl Node {
     /// Says when a client's clock is far from ours. Nothing is refused for it: a client without a clock is a client too.
     fn note_clock(&self, client: &str, request: &RequestMessage) {
         let Some(time_stamp) = request.header.time_stamp else { return };
-        let apart = self.state.clock.unix_seconds().abs_diff(time_stamp);
+        let apart = self.state().clock.unix_seconds().abs_diff(time_stamp);
         if apart > u64::from(self.shared.config.limits.clock_skew_s_max) {
             debug!(
                 client,
@@ -188,11 +212,13 @@ struct Who<'a> {
     /// None for the operator's own socket.
     address: Option<SocketAddr>,
     message_bytes: usize,
+    /// Whether it was answered from what this node holds, with no majority in reach.
+    without_quorum: bool,
 }
 
 impl Who<'_> {
     fn stranger(address: SocketAddr, message_bytes: usize) -> Self {
-        Who { client: "-", tenant: "-", address: Some(address), message_bytes }
+        Who { client: "-", tenant: "-", address: Some(address), message_bytes, without_quorum: false }
     }
 }
 
@@ -215,13 +241,14 @@ impl Service for Node {
             tenant: peer.client.tenant.as_str(),
             address: Some(peer.address),
             message_bytes: request.len(),
+            without_quorum: false,
         };
         let message = match RequestMessage::decode(request, self.ttlv_limits()) {
             Ok(message) => message,
             Err(error) => {
                 let version = RequestMessage::version_of(request).unwrap_or(ProtocolVersion::V1_0);
                 let refusal = Refusal::invalid_message(format!("the message cannot be read {error}"));
-                let outcome = refuse_message(version, self.state.clock.unix_seconds(), &refusal);
+                let outcome = refuse_message(version, self.state().clock.unix_seconds(), &refusal);
                 self.deliver(who, None, outcome, answer);
                 return After::KeepOpen;
             }
@@ -230,7 +257,8 @@ impl Service for Node {
         let first =
             message.items.first().and_then(|item| item.operation.name()).unwrap_or("unknown operation");
         let message = Arc::new(message);
-        let outcome = self.outcome(&message, &peer.client, request.len()).await;
+        let (outcome, without_quorum) = self.taker.outcome(&message, request, &peer.client).await;
+        let who = Who { without_quorum, ..who };
         self.deliver(who, Some(&message), outcome, answer);
         self.shared.metrics.request_took(first, began.elapsed());
         After::KeepOpen
@@ -242,7 +270,7 @@ impl Service for Node {
             ResultReason::AuthenticationNotSuccessful,
             "no registered client certificate came with this connection; hint: kms client add",
         );
-        let outcome = refuse_message(version, self.state.clock.unix_seconds(), &refusal);
+        let outcome = refuse_message(version, self.state().clock.unix_seconds(), &refusal);
         self.deliver(Who::stranger(address, request.len()), None, outcome, answer);
         After::Close
     }
@@ -250,21 +278,77 @@ impl Service for Node {
     fn refuse_oversized(&self, address: SocketAddr, header: &[u8; HEADER_BYTES], answer: &mut Vec<u8>) {
         let limit = self.ttlv_limits().message_bytes_max;
         let refusal = Refusal::invalid_message(format!("a request has at most {limit} bytes"));
-        let outcome = refuse_message(ProtocolVersion::V1_0, self.state.clock.unix_seconds(), &refusal);
+        let outcome = refuse_message(ProtocolVersion::V1_0, self.state().clock.unix_seconds(), &refusal);
         self.deliver(Who::stranger(address, header.len()), None, outcome, answer);
+    }
+}
+
+impl links::Handler for Node {
+    fn answer(
+        &self,
+        caller: Caller,
+        kind: u8,
+        question: Vec<u8>,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send + '_>> {
+        Box::pin(async move {
+            match (caller, &self.host) {
+                (Caller::Node(number), _) => self.taker.answer_node(number, kind, &question).await,
+                (Caller::Stranger, Some(host)) if kind == links::JOIN => host.take_in(&question).await,
+                (Caller::Stranger | Caller::Front(_), _) => Err("this is not answered here".to_owned()),
+            }
+        })
     }
 }
 
 impl Health for Node {
     fn ailing(&self) -> Option<String> {
-        (!self.writer.is_alive()).then(|| "the log is closed".to_owned())
+        self.taker.roles.borrow().ended.clone()
+    }
+
+    fn syncs(&self) -> u64 {
+        self.taker.engine.syncs()
     }
 
     /// Really opens a key: the vault may be gone while everything listens.
-    async fn not_ready(&self) -> Vec<String> {
-        let mut reasons = Vec::new();
-        reasons.extend(self.ailing());
-        reasons.extend(self.state.cannot_read());
-        reasons
+    async fn readiness(&self) -> Readiness {
+        let taker = &self.taker;
+        let mut readiness = Readiness::default();
+        let standing = *taker.standing.borrow();
+        let (leader, ended) = {
+            let role = taker.roles.borrow();
+            (role.leader, role.ended.clone())
+        };
+        let fault = taker.state.cannot_open().or(ended);
+        readiness.cannot_read.extend(fault.clone());
+        readiness.cannot_write.extend(fault);
+        match standing {
+            Standing::Whole if leader.is_none() => {
+                readiness.cannot_write.push("no leader is known".to_owned());
+            }
+            Standing::Whole => {}
+            Standing::Outside => {
+                let reason = "this node is not, or no longer, a member of its cluster";
+                readiness.cannot_read.push(reason.to_owned());
+                readiness.cannot_write.push(reason.to_owned());
+            }
+            Standing::Cut(_) => {
+                let reason = "a majority of the nodes cannot be reached";
+                readiness.cannot_write.push(reason.to_owned());
+                if !taker.patience.reads_without_quorum {
+                    readiness.cannot_read.push(format!("{reason}, and reads_without_quorum is false"));
+                }
+            }
+        }
+        readiness
+    }
+}
+
+/// What the cluster is told of this node.
+fn member(config: &crate::config::Config) -> Member {
+    let link = config.cluster.as_ref().map(|cluster| cluster.advertise.clone());
+    Member {
+        name: config.node.clone(),
+        kmip: kmip_address(config.kmip.listen, link.as_deref()),
+        link: link.unwrap_or_default(),
     }
 }

@@ -1,8 +1,9 @@
-//! What the operator's socket asks of the node: clients, keys, how it is. Never key material.
+//! What the operator's socket asks of the node: clients, keys, how it and its cluster are. Never plain key material.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::body::Body;
 use kmip::attribute::Name;
 use kmip::enumeration::{CryptographicAlgorithm, ObjectType, ResultStatus};
 use kmip::mask::CryptographicUsageMask;
@@ -11,13 +12,17 @@ use kmip::{Attribute, Kmip, ProtocolVersion, RequestMessage, StandardAttribute, 
 use kms_core::{Client, Event, Id, Object, RegisteredClient, Rights, Tenant};
 use ttlv::{Node as Tree, Value, Vocabulary as _};
 
+use super::host::Host;
+use super::members::MemberChange;
+use super::standing::Standing;
+use super::taker::{Cargo, Carried};
 use super::{Node, Who};
 use crate::certificate::{Certificate, utc};
 use crate::operator::{
-    ClientView, CreatedKey, Denied, KEYS_PER_PAGE, KeyPage, KeyQuery, KeyView, LogStatus, NewClient, NewKey,
-    Operator, Right, Status, TlsStatus,
+    ClientView, ClusterView, CreatedKey, Denied, Invitation, KEYS_PER_PAGE, KeyPage, KeyQuery, KeyView, LogStatus,
+    NewClient, NewInvitation, NewKey, NodeRole, Operator, Right, Status, TlsStatus,
 };
-use crate::trust::{Registration, RegistrationError, Trust, Way};
+use crate::trust::{Registration, Way};
 
 /// Characters of an attribute's value that a listing shows.
 const SHOWN_CHARACTERS_MAX: usize = 256;
@@ -28,18 +33,29 @@ const OPERATOR: &str = "operator";
 impl Operator for Node {
     async fn status(&self) -> Result<Status, Denied> {
         let (objects, clients) = {
-            let objects = self.state.objects();
-            (objects.len(), objects.clients().count())
+            let held = self.state().held();
+            (held.objects.len(), held.objects.clients().count())
         };
-        let position = self.writer.position();
+        let role = self.taker.roles.borrow().clone();
+        let me = self.taker.me;
         let config = &self.shared.config;
         Ok(Status {
             node: config.node.clone(),
+            number: me,
+            role: role.members.get(&me).map(|peer| match (role.leads, peer.voter) {
+                (true, _) => NodeRole::Leader,
+                (false, true) => NodeRole::Voter,
+                (false, false) => NodeRole::Learner,
+            }),
+            term: role.term,
+            leader: role.leader,
+            members: role.members.len() as u64,
+            quorum: *self.taker.standing.borrow() == Standing::Whole && role.leader.is_some(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: utc(self.started),
             objects: objects as u64,
             clients: clients as u64,
-            log: LogStatus { applied: position.applied, first: position.first, snapshot: position.snapshot },
+            log: LogStatus { applied: role.applied, first: role.first, snapshot: role.snapshot },
             tls: TlsStatus::from(&self.shared.identity.leaf()),
             kmip: config.kmip.listen.to_string(),
             admin: config.admin_listen.to_string(),
@@ -47,7 +63,7 @@ impl Operator for Node {
     }
 
     async fn clients(&self) -> Result<Vec<ClientView>, Denied> {
-        self.state.objects().clients().map(|client| view_client(client)).collect()
+        self.state().held().objects.clients().map(|client| view_client(client)).collect()
     }
 
     async fn add_client(&self, new: NewClient) -> Result<ClientView, Denied> {
@@ -62,45 +78,16 @@ impl Operator for Node {
                 kind: new.trust.kind.into(),
                 certificate: registration.certificate.as_ref().to_vec(),
             },
-            registered_at: self.state.clock.unix_seconds(),
+            registered_at: self.state().clock.unix_seconds(),
         };
         let view =
             ClientView::new(&registered.client, new.trust.kind, &certificate, registered.registered_at);
-        // One after the other: what was checked against the clients there are must still hold when it is written.
-        let _one = self.registering.lock().await;
-        let trust = {
-            let objects = self.state.objects();
-            if objects.client(&new.name).is_some() {
-                let name = &new.name;
-                return Err(Denied::Conflict(format!(
-                    "client \"{name}\" is there already; hint: kms client remove {name}"
-                )));
-            }
-            let mut trust =
-                Trust::of(objects.clients()).map_err(|error| Denied::Failed(error.to_string()))?;
-            trust.add(&registration).map_err(|error| match error {
-                RegistrationError::AlreadyRegistered { .. } => Denied::Conflict(error.to_string()),
-                RegistrationError::Certificate(_) | RegistrationError::NotACa(_) => {
-                    Denied::Invalid(error.to_string())
-                }
-            })?;
-            trust
-        };
         self.change("ClientRegister", Event::ClientRegistered { client: registered }).await?;
-        self.shared.trust.replace(trust);
         Ok(view)
     }
 
     async fn remove_client(&self, name: &str) -> Result<(), Denied> {
-        let _one = self.registering.lock().await;
-        if self.state.objects().client(name).is_none() {
-            return Err(Denied::NotFound(format!("no client \"{name}\"; hint: kms client list")));
-        }
-        self.change("ClientRemove", Event::ClientRemoved { name: name.to_owned() }).await?;
-        let trust =
-            Trust::of(self.state.objects().clients()).map_err(|error| Denied::Failed(error.to_string()))?;
-        self.shared.trust.replace(trust);
-        Ok(())
+        self.change("ClientRemove", Event::ClientRemoved { name: name.to_owned() }).await
     }
 
     async fn keys(&self, query: KeyQuery) -> Result<KeyPage, Denied> {
@@ -112,7 +99,7 @@ impl Operator for Node {
             None => None,
         };
         let limit = query.limit.unwrap_or(KEYS_PER_PAGE);
-        let now = self.state.clock.unix_seconds();
+        let now = self.state().clock.unix_seconds();
         let wanted = |object: &Object| {
             query.tenant.as_deref().is_none_or(|tenant| tenant == object.tenant.as_str())
                 && query.state.as_deref().is_none_or(|state| {
@@ -124,8 +111,8 @@ impl Operator for Node {
         };
         // One more than the page tells whether there is another.
         let mut found: Vec<Arc<Object>> = {
-            let objects = self.state.objects();
-            objects.after(after).filter(|object| wanted(object)).take(limit + 1).cloned().collect()
+            let held = self.state().held();
+            held.objects.after(after).filter(|object| wanted(object)).take(limit + 1).cloned().collect()
         };
         let more = found.len() > limit;
         found.truncate(limit);
@@ -134,18 +121,21 @@ impl Operator for Node {
     }
 
     async fn key(&self, id: &str) -> Result<KeyView, Denied> {
-        let found = Id::parse(id).and_then(|id| self.state.objects().object(id).cloned());
+        let found = Id::parse(id).and_then(|id| self.state().held().objects.object(id).cloned());
         let object =
             found.ok_or_else(|| Denied::NotFound(format!("no object {id:?}; hint: kms key list")))?;
-        Ok(self.view_key(&object, self.state.clock.unix_seconds(), true))
+        Ok(self.view_key(&object, self.state().clock.unix_seconds(), true))
     }
 
     async fn create_key(&self, new: NewKey) -> Result<CreatedKey, Denied> {
         let client =
             Arc::new(Client { name: OPERATOR.into(), tenant: Tenant::new(&new.tenant), rights: Rights::ALL });
         let request = active_key(new.name.as_deref());
-        let outcome = self.outcome(&Arc::new(request), &client, 0).await;
-        let who = Who { client: OPERATOR, tenant: &new.tenant, address: None, message_bytes: 0 };
+        let mut bytes = Vec::new();
+        request.encode(&mut bytes);
+        let (outcome, without_quorum) = self.taker.outcome(&Arc::new(request), &bytes, &client).await;
+        let who =
+            Who { client: OPERATOR, tenant: &new.tenant, address: None, message_bytes: 0, without_quorum };
         self.audit(who, &outcome.audit).map_err(|error| Denied::Failed(error.to_string()))?;
         if let Some(failed) = outcome.audit.iter().find(|item| item.result_status != ResultStatus::Success) {
             return Err(Denied::Invalid(failed.message.clone().unwrap_or_default()));
@@ -153,13 +143,48 @@ impl Operator for Node {
         let id = outcome.audit.into_iter().find_map(|item| item.unique_identifier);
         id.map(|id| CreatedKey { id }).ok_or_else(|| Denied::Failed("no key came of it".to_owned()))
     }
+
+    async fn cluster(&self) -> Result<ClusterView, Denied> {
+        Ok(self.taker.cluster().await)
+    }
+
+    async fn invite(&self, new: NewInvitation) -> Result<Invitation, Denied> {
+        let host = self.host()?;
+        self.audit_operator("NodeInvite")?;
+        host.invite(&new).await
+    }
+
+    async fn promote_node(&self, node: u64) -> Result<(), Denied> {
+        self.audit_operator("NodePromote")?;
+        self.taker.change_members(&MemberChange::Promote { node }).await
+    }
+
+    async fn remove_node(&self, node: u64) -> Result<(), Denied> {
+        self.audit_operator("NodeRemove")?;
+        self.taker.change_members(&MemberChange::Remove { node }).await
+    }
+
+    async fn backup(&self) -> Result<Body, Denied> {
+        self.audit_operator("Backup")?;
+        self.back_up().await
+    }
 }
 
 impl Node {
     /// Commits one event of the operator's, with a line in the audit first.
     async fn change(&self, operation: &'static str, event: Event) -> Result<(), Denied> {
+        self.audit_operator(operation)?;
+        match self.taker.carry(&Cargo::Change(&event)).await {
+            Ok(Carried::Changed(Ok(_))) => Ok(()),
+            Ok(Carried::Changed(Err(refusal))) => Err(Denied::of(refusal)),
+            Ok(Carried::Outcome(_)) => Err(Denied::Failed("a change was answered as a request".to_owned())),
+            Err(stuck) => Err(Denied::of(stuck.refusal(false))),
+        }
+    }
+
+    fn audit_operator(&self, operation: &'static str) -> Result<(), Denied> {
         let line = crate::audit::Line {
-            time: self.state.clock.unix_seconds(),
+            time: self.state().clock.unix_seconds(),
             client: OPERATOR,
             tenant: "-",
             address: None,
@@ -168,17 +193,19 @@ impl Node {
             result_status: "Success",
             result_reason: None,
             message_bytes: 0,
+            without_quorum: false,
         };
-        self.shared.audit.write(&[line]).map_err(|error| Denied::Failed(error.to_string()))?;
-        let change = Box::new(move |draft: &mut kms_core::Draft<'_>| {
-            draft.push(event);
-            Ok(())
-        });
-        match self.writer.change(change).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(refusal)) => Err(Denied::Invalid(refusal.message)),
-            None => Err(Denied::Unavailable("the server is ending".to_owned())),
-        }
+        self.shared.audit.write(&[line]).map_err(|error| Denied::Failed(error.to_string()))
+    }
+
+    fn host(&self) -> Result<&Host, Denied> {
+        self.host.as_ref().ok_or_else(|| {
+            Denied::Conflict(
+                "this node has no links, so no other can join it; hint: give its configuration a [cluster] section, \
+                 see docs/operation.md"
+                    .to_owned(),
+            )
+        })
     }
 
     fn view_key(&self, object: &Object, now: i64, all: bool) -> KeyView {
@@ -194,7 +221,7 @@ impl Node {
             length: length.and_then(|bits| u32::try_from(bits).ok()),
             state: object.state_at(now).to_string(),
             created: utc(object.initial_date),
-            last_read: self.state.last_read(object.id).map(utc),
+            last_read: self.state().last_read(object.id).map(utc),
             name: object.names().next().map(|name| name.value),
             attributes: shown
                 .map(|attribute| (label(attribute), text(attribute)))

@@ -1,25 +1,15 @@
-//! From what is on disk to what is in memory: the newest whole snapshot, then the log behind it.
+//! A node's birth: its keyring, its cluster where it founds one, and what a restore left for it.
 
 use anyhow::{Context, bail};
-use kms_core::{Event, Objects};
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::clock::Clock;
+use super::state::{Stamp, command};
+use crate::backup;
 use crate::disk::{DataDir, Log, SledLog, Snapshots};
+use crate::engine::{Engine, Proposed};
+use crate::entropy;
 use crate::root_key::RootKey;
 use crate::seal::Keyring;
-
-/// Bytes of log entries that are in memory at once while they are replayed.
-const REPLAY_BYTES: usize = 4 << 20;
-
-/// What a node begins with.
-pub(super) struct Start {
-    pub(super) objects: Objects,
-    /// The last entry that `objects` holds.
-    pub(super) applied: u64,
-    /// The index of the newest snapshot; 0 where there is none.
-    pub(super) snapshot: u64,
-}
 
 /// Opens the keyring, or makes it where nothing was ever sealed.
 ///
@@ -44,49 +34,28 @@ pub(super) fn keyring(
     Keyring::create(root, &path).context("cannot make the keyring")
 }
 
-/// Reads everything back.
+/// Takes in what a restore or a salvage left in the data directory, before anything is served. Cut short, it begins
+/// anew at the next start: to take a record in twice changes nothing.
 ///
-/// Fails on damage that what is left cannot make good, with the file or entry and the way out.
-pub(super) fn read(log: &SledLog, snapshots: &Snapshots, clock: &Clock) -> anyhow::Result<Start> {
-    let began = std::time::Instant::now();
-    let found = snapshots.choose(log.first(), log.last())?;
-    for error in &found.refused {
-        warn!("a snapshot was passed over, the log made good for it: {error}");
-    }
-    let mut objects = Objects::default();
-    let mut applied = 0;
-    if let Some(mut reader) = found.snapshot {
-        applied = reader.index();
-        while let Some(record) = reader.next_record()? {
-            objects.restore(&record).with_context(|| format!("in the snapshot of entry {applied}"))?;
+/// Fails where the file is damaged, or this node does not lead its own new cluster.
+pub(super) async fn take_in_restored(engine: &Engine, dir: &DataDir) -> anyhow::Result<()> {
+    let Some(restored) = backup::pending(dir.path()).context("cannot read what was restored")? else {
+        return Ok(());
+    };
+    let mut roles = engine.role();
+    let term = roles.wait_for(|role| role.leads).await.context("the engine has ended")?.term;
+    let decider = u64::from_be_bytes(entropy::array());
+    let (mut number, mut records) = (0, 0);
+    for events in restored.batches().context("cannot read what was restored")? {
+        let events = events.context("cannot read what was restored")?;
+        number += 1;
+        records += events.len();
+        let proposed = engine.propose(term, command(Stamp { decider, number }, &events)).await;
+        if !matches!(proposed, Proposed::Applied { .. }) {
+            bail!("what was restored could not be taken in ({proposed:?}); hint: start again, nothing is lost");
         }
     }
-    let snapshot = applied;
-    let last = log.last();
-    while applied < last {
-        let entries = log.read(applied + 1..last + 1, REPLAY_BYTES)?;
-        if entries.is_empty() {
-            bail!("the log ends at entry {applied}, and says it holds {last}");
-        }
-        for entry in entries {
-            let events =
-                Event::decode_all(&entry.bytes).with_context(|| format!("in entry {}", entry.index))?;
-            for event in &events {
-                objects.apply(event);
-                if let Some(at) = event.at() {
-                    clock.not_before(at);
-                }
-            }
-            applied = entry.index;
-        }
-    }
-    info!(
-        objects = objects.len(),
-        clients = objects.clients().count(),
-        applied,
-        snapshot,
-        milliseconds = began.elapsed().as_millis(),
-        "read what the disk holds"
-    );
-    Ok(Start { objects, applied, snapshot })
+    restored.done().context("cannot remove what was restored and taken in")?;
+    info!(records, "what was restored is taken in");
+    Ok(())
 }

@@ -1,4 +1,7 @@
-//! What the node's tasks share: the objects in memory, and what deciding about them needs.
+//! What the node's tasks share: the objects in memory, as the log has made them, and what deciding about them needs.
+//!
+//! This is the machine that the replicated log drives: the same commands in the same order on every node. A command is
+//! a stamp of the decider it came from and the events that were decided.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -9,7 +12,10 @@ use tracing::error;
 
 use super::vault::{KeyringVault, SystemEntropy};
 use crate::clock::Clock;
-use crate::seal::SealError;
+use crate::disk::fatal;
+use crate::engine::{Frozen, Machine};
+use crate::metrics::Metrics;
+use crate::trust::{LiveTrust, Trust};
 
 /// What Query says this server is.
 pub(super) const VENDOR_IDENTIFICATION: &str = concat!("kms-server ", env!("CARGO_PKG_VERSION"));
@@ -17,53 +23,73 @@ pub(super) const VENDOR_IDENTIFICATION: &str = concat!("kms-server ", env!("CARG
 /// Objects that readiness looks at for one that holds material; destroyed ones do not.
 const READY_LOOK_MAX: usize = 1000;
 
+/// Which decider a command came from, and which of its commands it is: so that a decider knows which of its own are
+/// applied already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// Random, one a decider's term of office.
+    pub(super) decider: u64,
+    /// Counted from 1.
+    pub(super) number: u64,
+}
+
+/// Bytes of a command before its events.
+pub(super) const STAMP_BYTES: usize = 16;
+
+/// A command as the log holds it.
+pub(super) fn command(stamp: Stamp, events: &[Event]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1024);
+    bytes.extend_from_slice(&stamp.decider.to_be_bytes());
+    bytes.extend_from_slice(&stamp.number.to_be_bytes());
+    Event::encode_all(events, &mut bytes);
+    bytes
+}
+
+/// Reads what [`command`] made.
+pub(super) fn read_command(bytes: &[u8]) -> Result<(Stamp, Vec<Event>), String> {
+    let short = || format!("a command has at least {STAMP_BYTES} bytes, got {}", bytes.len());
+    let (decider, rest) = bytes.split_first_chunk().ok_or_else(short)?;
+    let (number, events) = rest.split_first_chunk().ok_or_else(short)?;
+    let stamp = Stamp { decider: u64::from_be_bytes(*decider), number: u64::from_be_bytes(*number) };
+    Ok((stamp, Event::decode_all(events).map_err(|error| error.to_string())?))
+}
+
+/// The objects, and the last command that made them what they are.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) objects: Objects,
+    /// The last entry of the log that `objects` holds; 0 where a snapshot brought them and nothing followed.
+    pub(super) index: u64,
+    pub(super) newest: Option<Stamp>,
+}
+
 #[derive(Debug)]
 pub(super) struct State {
-    objects: RwLock<Objects>,
+    held: RwLock<Held>,
     pub(super) vault: KeyringVault,
     pub(super) clock: Arc<Clock>,
     pub(super) limits: kms_core::Limits,
+    trust: Arc<LiveTrust>,
+    metrics: Arc<Metrics>,
     /// When each object was last read, as far as this process knows; one entry an object at most.
     last_read: Mutex<HashMap<Id, i64>>,
 }
 
 impl State {
     pub(super) fn new(
-        objects: Objects,
         vault: KeyringVault,
         clock: Arc<Clock>,
         limits: kms_core::Limits,
+        trust: Arc<LiveTrust>,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { objects: RwLock::new(objects), vault, clock, limits, last_read: Mutex::default() }
+        Self { held: RwLock::default(), vault, clock, limits, trust, metrics, last_read: Mutex::default() }
     }
 
-    /// The objects as the log has made them so far. Held briefly: the writer waits for it.
-    pub(super) fn objects(&self) -> RwLockReadGuard<'_, Objects> {
+    /// The objects as the log has made them so far. Held briefly: whatever applies commands waits for it.
+    pub(super) fn held(&self) -> RwLockReadGuard<'_, Held> {
         // Applying an event cannot fail half-way, so a reader that panicked left nothing behind.
-        self.objects.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Drafts a new data key where one is due: it seals once it is on disk, the one before goes on till then.
-    pub(super) fn draft_data_key(&self, draft: &mut Draft<'_>) {
-        if !self.vault.0.needs_new_key() || draft.drafted_data_key().is_some() {
-            return;
-        }
-        match self.vault.0.new_data_key() {
-            Ok((version, wrapped)) => draft.push(Event::DataKey { version, wrapped }),
-            Err(error) => error!("no new data key, the one before goes on: {error}"),
-        }
-    }
-
-    /// Carries out the events of a committed entry, for the writer alone. Fails where the keyring's file cannot be written.
-    pub(super) fn apply(&self, events: &[Event]) -> Result<(), SealError> {
-        for event in events {
-            if let Event::DataKey { version, wrapped } = event {
-                self.vault.0.adopt(*version, wrapped)?;
-            }
-        }
-        let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-        events.iter().for_each(|event| objects.apply(event));
-        Ok(())
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Decides a request on top of a draft.
@@ -95,53 +121,92 @@ impl State {
     }
 
     /// Why no key can be read, if none can: really opens one, each time another.
-    pub(super) fn cannot_read(&self) -> Option<String> {
+    pub(super) fn cannot_open(&self) -> Option<String> {
         let object = {
-            let objects = self.objects();
+            let held = self.held();
             let begin = Id::random(&mut SystemEntropy);
             let with_material = |object: &&Arc<Object>| object.material.is_some();
-            let found =
-                objects.after(Some(begin)).chain(objects.iter()).take(READY_LOOK_MAX).find(with_material);
-            found.cloned()?
+            let objects = held.objects.after(Some(begin)).chain(held.objects.iter());
+            objects.take(READY_LOOK_MAX).find(with_material).cloned()?
         };
         let about = About { id: object.id, object_type: object.object_type, tenant: &object.tenant };
         let sealed = object.material.as_deref().unwrap_or_default();
         let error = self.vault.open(&about, sealed).err()?;
         Some(format!("the key {} cannot be opened: {error}", object.id))
     }
+
+    /// A new data key is on this node's disk before anything is sealed under it anywhere.
+    fn adopt(&self, version: u32, wrapped: &[u8]) {
+        if let Err(error) = self.vault.0.adopt(version, wrapped) {
+            fatal(&format!("cannot take data key {version} of the cluster in: {error}"));
+        }
+    }
+
+    /// Puts the registered clients in force.
+    fn trust_clients(&self, objects: &Objects) {
+        match Trust::of(objects.clients()) {
+            Ok(trust) => self.trust.replace(trust),
+            Err(error) => error!("the clients in force stay as they were: {error}"),
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::root_key::RootKey;
-    use crate::seal::Keyring;
-
-    #[test]
-    fn a_data_key_that_is_due_is_drafted_once_and_seals_when_it_is_applied() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = || RootKey::new(&[1; 32]);
-        let old = Keyring::create(root(), &dir.path().join("old")).unwrap();
-        // Imported, it has done its share.
-        let keyring = Keyring::import(root(), &dir.path().join("new"), &old.export().unwrap()).unwrap();
-        let clock = Arc::new(Clock::default());
-        let state = State::new(Objects::default(), KeyringVault(keyring), clock, kms_core::Limits::default());
-        let events = {
-            let objects = state.objects();
-            let mut draft = Draft::new(&objects);
-            state.draft_data_key(&mut draft);
-            state.draft_data_key(&mut draft);
-            let pending = draft.into_events();
-            let mut behind = Draft::behind(&objects, &pending);
-            state.draft_data_key(&mut behind);
-            assert!(behind.events().is_empty(), "one is on its way");
-            pending
+impl Machine for State {
+    fn apply(&self, index: u64, bytes: &[u8]) {
+        let (stamp, events) = match read_command(bytes) {
+            Ok(command) => command,
+            // To pass over it would make this node another than the rest.
+            Err(error) => fatal(&format!("entry {index} of the log cannot be carried out: {error}")),
         };
-        assert_eq!(events.len(), 1);
-        assert_eq!(state.vault.0.current_version().unwrap(), 1);
-        state.apply(&events).unwrap();
-        assert_eq!(state.vault.0.current_version().unwrap(), 2);
-        assert!(!state.vault.0.needs_new_key());
-        assert_eq!(state.objects().data_keys().count(), 1);
+        let (mut clients, mut restored) = (false, false);
+        for event in &events {
+            match event {
+                Event::DataKey { version, wrapped } => self.adopt(*version, wrapped),
+                Event::ClientRegistered { .. } | Event::ClientRemoved { .. } => clients = true,
+                Event::Restored { .. } => (clients, restored) = (true, true),
+                _ => {}
+            }
+            if let Some(at) = event.at() {
+                self.clock.not_before(at);
+            }
+        }
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        events.iter().for_each(|event| held.objects.apply(event));
+        held.newest = Some(stamp);
+        held.index = index;
+        if restored {
+            // A record may be a data key; what is restored is not sealed under it here before this is done.
+            held.objects.data_keys().for_each(|(version, wrapped)| self.adopt(version, wrapped));
+        }
+        if clients {
+            self.trust_clients(&held.objects);
+        }
+        self.metrics.holds(held.objects.len(), held.objects.clients().count());
+    }
+
+    fn freeze(&self) -> Frozen {
+        let records = self.held().objects.records();
+        let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
+        let encoded = records.into_iter().map(|record| {
+            let mut bytes = Vec::new();
+            record.encode(&mut bytes);
+            bytes
+        });
+        Frozen { count, records: Box::new(encoded) }
+    }
+
+    fn replace(&self, records: &mut dyn FnMut() -> Result<Option<Vec<u8>>, String>) -> Result<(), String> {
+        let mut objects = Objects::default();
+        while let Some(record) = records()? {
+            objects.restore(&record).map_err(|error| error.to_string())?;
+        }
+        for (version, wrapped) in objects.data_keys() {
+            self.adopt(version, wrapped);
+        }
+        self.trust_clients(&objects);
+        self.metrics.holds(objects.len(), objects.clients().count());
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) =
+            Held { objects, index: 0, newest: None };
+        Ok(())
     }
 }

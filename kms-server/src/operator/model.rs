@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kms_core::{Client, Rights};
+use kmip::enumeration::ResultReason;
+use kms_core::{Client, Refusal, Rights};
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::{Certificate, UnixSeconds, utc};
@@ -48,6 +49,16 @@ pub struct ErrorBody {
 }
 
 impl Denied {
+    /// The operator's view of a refusal.
+    pub fn of(refusal: Refusal) -> Self {
+        match refusal.reason {
+            ResultReason::ItemNotFound => Self::NotFound(refusal.message),
+            ResultReason::IllegalOperation => Self::Conflict(refusal.message),
+            ResultReason::GeneralFailure => Self::Unavailable(refusal.message),
+            _ => Self::Invalid(refusal.message),
+        }
+    }
+
     pub(super) fn body(&self) -> ErrorBody {
         let text = self.to_string();
         match text.split_once("hint: ") {
@@ -79,6 +90,18 @@ pub fn check_name(what: &str, name: &str) -> Result<(), Denied> {
 pub struct Status {
     /// The node's name.
     pub node: String,
+    /// The node's number in its cluster.
+    pub number: u64,
+    /// What it is in its cluster; none where it is no member yet, or no longer.
+    pub role: Option<NodeRole>,
+    /// The term it knows.
+    pub term: u64,
+    /// The number of the node that leads, as far as it knows.
+    pub leader: Option<u64>,
+    /// Nodes in its cluster.
+    pub members: u64,
+    /// Whether it reaches a majority and knows a leader.
+    pub quorum: bool,
     /// The server's version.
     pub version: String,
     /// When it started.
@@ -106,6 +129,86 @@ pub struct LogStatus {
     pub first: u64,
     /// The last entry that the newest snapshot holds; 0 without one.
     pub snapshot: u64,
+}
+
+/// What a node is in its cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeRole {
+    /// It decides.
+    Leader,
+    /// It has a vote.
+    Voter,
+    /// It is sent the log and has no vote.
+    Learner,
+}
+
+/// GET /v1/cluster: the cluster as its leader sees it, or the node that was asked where no leader answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterView {
+    /// The number of the node that was asked.
+    pub number: u64,
+    /// The term.
+    pub term: u64,
+    /// The number of the node that leads.
+    pub leader: Option<u64>,
+    /// Whether a majority is reached and a leader known.
+    pub quorum: bool,
+    /// The nodes, by number.
+    pub nodes: Vec<NodeView>,
+}
+
+/// A node as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Its number.
+    pub number: u64,
+    /// Its name.
+    pub name: String,
+    /// Where other nodes reach it.
+    pub link: String,
+    /// Where it listens for KMIP.
+    pub kmip: String,
+    /// What it is.
+    pub role: NodeRole,
+    /// Whether a link to it is up.
+    pub reachable: bool,
+    /// The last entry that it is known to hold.
+    pub applied: Option<u64>,
+    /// Entries that it is behind the leader.
+    pub lag: Option<u64>,
+}
+
+/// POST /v1/cluster/invitations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitation {
+    /// Seconds for which the token works; an hour without this.
+    #[serde(default = "hour")]
+    pub valid_s: u32,
+    /// Whether the node is to learn only, and gets its vote by hand.
+    #[serde(default)]
+    pub learner: bool,
+}
+
+fn hour() -> u32 {
+    3600
+}
+
+/// What POST /v1/cluster/invitations answers. The token is a secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// What kms join is given.
+    pub token: String,
+    /// The last second at which it works.
+    pub expires: String,
+}
+
+/// Shows no token.
+impl std::fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invitation").field("expires", &self.expires).finish_non_exhaustive()
+    }
 }
 
 /// The server certificate.

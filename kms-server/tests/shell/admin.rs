@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kms_server::admin::{self, Admin, Health};
+use kms_server::admin::{self, Admin, Health, Readiness};
 use kms_server::metrics::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ use crate::support::identity;
 #[derive(Default)]
 struct Fake {
     broken: AtomicBool,
+    cut_off: AtomicBool,
 }
 
 impl Health for Fake {
@@ -20,8 +21,14 @@ impl Health for Fake {
         self.broken.load(Ordering::Relaxed).then(|| "the log ended".to_owned())
     }
 
-    async fn not_ready(&self) -> Vec<String> {
-        self.ailing().into_iter().collect()
+    fn syncs(&self) -> u64 {
+        7
+    }
+
+    async fn readiness(&self) -> Readiness {
+        let fault: Vec<String> = self.ailing().into_iter().collect();
+        let cut_off = self.cut_off.load(Ordering::Relaxed).then(|| "no majority".to_owned());
+        Readiness { cannot_read: fault.clone(), cannot_write: fault.into_iter().chain(cut_off).collect() }
     }
 }
 
@@ -55,7 +62,8 @@ async fn readiness_gives_its_reasons_and_metrics_follow_it() {
     assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200 "));
     let ready = get(address, "/readyz").await;
     assert!(
-        ready.starts_with("HTTP/1.1 200 ") && ready.ends_with("{\"ready\":true,\"reasons\":[]}"),
+        ready.starts_with("HTTP/1.1 200 ")
+            && ready.ends_with("{\"ready\":true,\"read\":true,\"write\":true,\"reasons\":[]}"),
         "{ready}"
     );
     let text = get(address, "/metrics").await;
@@ -64,11 +72,21 @@ async fn readiness_gives_its_reasons_and_metrics_follow_it() {
         "kms_requests_total{operation=\"Get\",result=\"Success\"} 1",
         "kms_build_info{version=\"0.1.0\",node=\"node1\"} 1",
         "kms_ready 1",
+        "kms_writable 1",
+        "kms_log_syncs_total 7",
         "kms_certificate_days_left ",
         "# EOF",
     ] {
         assert!(text.contains(line), "{line} is not in {text}");
     }
+
+    health.cut_off.store(true, Ordering::Relaxed);
+    let cut_off = get(address, "/readyz").await;
+    let body = "{\"ready\":false,\"read\":true,\"write\":false,\"reasons\":[\"no majority\"]}";
+    assert!(cut_off.starts_with("HTTP/1.1 503 ") && cut_off.ends_with(body), "{cut_off}");
+    let text = get(address, "/metrics").await;
+    assert!(text.contains("kms_ready 1") && text.contains("kms_writable 0"), "{text}");
+    health.cut_off.store(false, Ordering::Relaxed);
 
     health.broken.store(true, Ordering::Relaxed);
     assert!(get(address, "/livez").await.starts_with("HTTP/1.1 503 "));

@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
 use kms_core::{Client, Rights, Tenant};
 use kms_server::operator::{
-    self, ClientView, CreatedKey, Denied, KeyPage, KeyQuery, KeyView, LogStatus, NewClient, NewKey, Operator,
-    Status, TlsStatus,
+    self, ClientView, ClusterView, CreatedKey, Denied, Invitation, KeyPage, KeyQuery, KeyView, LogStatus,
+    NewClient, NewInvitation, NewKey, NodeRole, NodeView, Operator, Status, TlsStatus,
 };
 use kms_server::trust::Registration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +27,12 @@ impl Operator for Fake {
     async fn status(&self) -> Result<Status, Denied> {
         Ok(Status {
             node: "node1".into(),
+            number: 1,
+            role: Some(NodeRole::Leader),
+            term: 1,
+            leader: Some(1),
+            members: 1,
+            quorum: true,
             version: "0.1.0".into(),
             started: "2026-01-01T00:00:00Z".into(),
             objects: 0,
@@ -74,6 +81,39 @@ impl Operator for Fake {
 
     async fn create_key(&self, _: NewKey) -> Result<CreatedKey, Denied> {
         Ok(CreatedKey { id: "b8ae5d3c-0000-4000-8000-000000000001".into() })
+    }
+
+    async fn cluster(&self) -> Result<ClusterView, Denied> {
+        let node = NodeView {
+            number: 1,
+            name: "node1".into(),
+            link: "192.0.2.1:5697".into(),
+            kmip: "192.0.2.1:5696".into(),
+            role: NodeRole::Leader,
+            reachable: true,
+            applied: Some(3),
+            lag: None,
+        };
+        Ok(ClusterView { number: 1, term: 1, leader: Some(1), quorum: true, nodes: vec![node] })
+    }
+
+    async fn invite(&self, new: NewInvitation) -> Result<Invitation, Denied> {
+        Ok(Invitation { token: format!("kms1.{}", new.valid_s), expires: "2026-01-01T00:00:00Z".into() })
+    }
+
+    async fn promote_node(&self, number: u64) -> Result<(), Denied> {
+        self.remove_node(number).await
+    }
+
+    async fn remove_node(&self, number: u64) -> Result<(), Denied> {
+        match number {
+            2 => Ok(()),
+            _ => Err(Denied::Conflict(format!("node {number} is not a member"))),
+        }
+    }
+
+    async fn backup(&self) -> Result<Body, Denied> {
+        Ok(Body::from("all of it"))
     }
 }
 
@@ -127,6 +167,25 @@ async fn the_operators_verbs_do_what_the_contract_says() {
     assert_eq!(ask(&socket, "GET", "/v1/keys/absent", "").await.0, 404);
     let (status, body) = ask(&socket, "POST", "/v1/keys", r#"{"tenant": "lab"}"#).await;
     assert_eq!((status, body["id"].is_string()), (201, true));
+}
+
+#[tokio::test]
+async fn the_clusters_verbs_do_what_the_contract_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("admin.sock");
+    tokio::spawn(operator::serve(operator::bind(&socket).unwrap(), Arc::new(Fake::default())));
+
+    let (status, body) = ask(&socket, "GET", "/v1/cluster", "").await;
+    assert_eq!((status, &body["nodes"][0]["role"]), (200, &"leader".into()));
+    assert_eq!((&body["nodes"][0]["lag"], &body["quorum"]), (&serde_json::Value::Null, &true.into()));
+    let (status, body) = ask(&socket, "POST", "/v1/cluster/invitations", "{}").await;
+    assert_eq!((status, &body["token"]), (201, &"kms1.3600".into()), "an hour when nothing is said");
+    assert_eq!(ask(&socket, "POST", "/v1/cluster/nodes/2/promote", "").await.0, 204);
+    assert_eq!(ask(&socket, "DELETE", "/v1/cluster/nodes/2", "").await.0, 204);
+    let (status, body) = ask(&socket, "DELETE", "/v1/cluster/nodes/9", "").await;
+    assert_eq!((status, &body["error"]), (409, &"node 9 is not a member".into()));
+    assert_eq!(ask(&socket, "DELETE", "/v1/cluster/nodes/two", "").await.0, 400);
+    assert_eq!(ask(&socket, "POST", "/v1/backup", "").await.0, 200);
 }
 
 #[tokio::test]

@@ -168,7 +168,7 @@ impl Event {
                 writer.date_time(EXPIRES_AT, *expires_at);
                 writer.boolean(LEARNER, *learner);
             }
-            Self::NodeNumbered { node, name, link, kmip, invitation, at } => {
+            Self::NodeNumbered { node, name, link, kmip, invitation, at, learner } => {
                 writer.enumeration(KIND, kind::NODE_NUMBERED);
                 write_number(writer, NODE, *node);
                 writer.text_string(NODE_NAME, name);
@@ -176,6 +176,7 @@ impl Event {
                 writer.text_string(KMIP, kmip);
                 writer.byte_string(INVITATION, invitation);
                 writer.date_time(AT, *at);
+                writer.boolean(LEARNER, *learner);
             }
             Self::Restored { record } => {
                 writer.enumeration(KIND, kind::RESTORED);
@@ -252,6 +253,7 @@ impl Event {
                 kmip: reader.required(KMIP)?.text_string()?.to_owned(),
                 invitation: read_digest(&mut reader)?,
                 at: reader.required(AT)?.date_time()?,
+                learner: reader.required(LEARNER)?.boolean()?,
             },
             kind::RESTORED => Self::Restored { record: reader.required(RECORD)?.byte_string()?.to_vec() },
             _ => return Err(kind_item.error(ErrorKind::WrongValue("an event of an unknown kind"))),

@@ -75,6 +75,8 @@ pub enum Event {
         kmip: String,
         invitation: InvitationDigest,
         at: i64,
+        /// Whether it keeps to learning until it is promoted by hand.
+        learner: bool,
     },
     /// A record of a backup was taken in, as [`Objects::restore`](crate::Objects::restore) reads it.
     Restored { record: Vec<u8> },

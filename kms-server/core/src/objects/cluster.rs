@@ -49,6 +49,8 @@ pub struct Numbered {
     pub invitation: InvitationDigest,
     /// When, in seconds since 1970.
     pub at: i64,
+    /// Whether it keeps to learning until it is promoted by hand.
+    pub learner: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl Cluster {
                     self.invitations.remove(&digest);
                 }
             }
-            Event::NodeNumbered { node, name, link, kmip, invitation, at } => {
+            Event::NodeNumbered { node, name, link, kmip, invitation, at, learner } => {
                 self.invitations.remove(invitation);
                 let numbered = Numbered {
                     node: *node,
@@ -110,6 +112,7 @@ impl Cluster {
                     kmip: kmip.clone(),
                     invitation: *invitation,
                     at: *at,
+                    learner: *learner,
                 };
                 self.numbered.insert(*node, numbered);
                 while self.numbered.len() > NUMBERED_MAX {
@@ -133,6 +136,7 @@ impl Cluster {
             kmip: numbered.kmip.clone(),
             invitation: numbered.invitation,
             at: numbered.at,
+            learner: numbered.learner,
         });
         // Behind the numbers: a digest that was used once and invited again is open.
         let invitations = self.invitations.iter().map(|(digest, invitation)| Event::Invited {

@@ -1,0 +1,386 @@
+//! The decider: while this node leads, the one task that decides whatever may change something.
+//!
+//! It gathers the requests that wait, decides them in order in one draft, and proposes their events as one command.
+//! The next group does not wait for it: it is decided as if the commands in flight had happened, and its answers leave
+//! only after theirs. A command is good only for the term it was decided in; when one in flight is lost, all behind it
+//! are, and whoever asked asks again with the same token.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kmip::RequestMessage;
+use kms_core::{Client, Draft, Event, Outcome, Refusal, Token};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::change;
+use super::state::{Stamp, State, command};
+use crate::engine::{Engine, Proposed, Role};
+use crate::entropy;
+use crate::metrics::Metrics;
+
+/// Requests that one command carries at most.
+pub(super) const GATHER_MAX: usize = 256;
+
+/// Bytes of requests that one command carries at most, but for a single request that is larger; so an entry stays far
+/// below what the log takes.
+const GATHER_BYTES_MAX: usize = 8 << 20;
+
+/// Requests that may wait for the decider; one more waits outside, in its connection.
+const QUEUE_MAX: usize = 1024;
+
+/// Commands in flight at once. More would be decided on ever staler ground for no more throughput.
+const FLIGHTS_MAX: usize = 4;
+
+/// Between two tries to take office while the term's first entry is not committed yet.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What is to be decided.
+#[derive(Debug)]
+pub(super) enum Matter {
+    /// A client's request, of so many bytes.
+    Request { request: Arc<RequestMessage>, client: Arc<Client>, bytes: usize },
+    /// An event that an operator wants, or a joining node needs; decided by [`change::decide`].
+    Change(Box<Event>),
+}
+
+/// A matter with what tells it from one that was decided before.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) matter: Matter,
+    pub(super) token: Token,
+    /// Whether it may have been decided before, on a leader that was lost.
+    pub(super) again: bool,
+    /// How many answers had been remembered when it was first sent: what was forgotten since may have been its.
+    pub(super) seen: u64,
+    pub(super) answer: oneshot::Sender<Decision>,
+}
+
+/// What came of a matter.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// A request's outcome; on disk on a majority where it changed something.
+    Outcome(Outcome),
+    /// A change's event as it was decided, on disk on a majority; or why not.
+    Changed(Result<Box<Event>, Refusal>),
+    /// This node does not lead: nothing was decided.
+    NotLeading,
+    /// Leadership went while it was in flight: it may come to be, or not. To be asked again with the same token.
+    Lost,
+}
+
+/// The end that requests hold.
+#[derive(Clone, Debug)]
+pub(super) struct Decider(mpsc::Sender<Work>);
+
+impl Decider {
+    /// Starts the task; it ends when the last [`Decider`] is dropped.
+    pub(super) fn start(state: Arc<State>, engine: Engine, metrics: Arc<Metrics>) -> Self {
+        let (work, queue) = mpsc::channel(QUEUE_MAX);
+        let roles = engine.role();
+        tokio::spawn(Task { state, engine, metrics, queue, roles }.run());
+        Self(work)
+    }
+
+    /// Hands a matter over, and waits until it is decided and what came of it is on disk.
+    pub(super) async fn decide(
+        &self,
+        matter: Matter,
+        token: Token,
+        again: bool,
+        seen: u64,
+    ) -> Decision {
+        let (answer, decision) = oneshot::channel();
+        if self.0.send(Work { matter, token, again, seen, answer }).await.is_err() {
+            return Decision::NotLeading;
+        }
+        decision.await.unwrap_or(Decision::Lost)
+    }
+}
+
+struct Task {
+    state: Arc<State>,
+    engine: Engine,
+    metrics: Arc<Metrics>,
+    queue: mpsc::Receiver<Work>,
+    roles: watch::Receiver<Role>,
+}
+
+/// A group that was proposed, and who waits for it.
+struct Flight {
+    landed: Pin<Box<dyn Future<Output = bool> + Send>>,
+    answers: Vec<(Decision, oneshot::Sender<Decision>)>,
+    began: Instant,
+    changed: bool,
+}
+
+/// Commands that were proposed and are not applied yet, in order.
+#[derive(Default)]
+struct Ahead {
+    decider: u64,
+    number: u64,
+    pending: VecDeque<(u64, Vec<Event>)>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        loop {
+            let Some(term) = self.until_leading().await else { return };
+            if self.settled().await && !self.lead(term).await {
+                return;
+            }
+        }
+    }
+
+    /// Refuses what comes until this node leads, and says in which term; `None` when nobody can ask any more.
+    async fn until_leading(&mut self) -> Option<u64> {
+        loop {
+            {
+                let role = self.roles.borrow_and_update();
+                if role.leads {
+                    return Some(role.term);
+                }
+            }
+            tokio::select! {
+                changed = self.roles.changed() => if changed.is_err() {
+                    // The engine has ended; whoever still asks is told.
+                    while let Some(work) = self.queue.recv().await {
+                        let _ = work.answer.send(Decision::NotLeading);
+                    }
+                    return None;
+                },
+                work = self.queue.recv() => drop(work?.answer.send(Decision::NotLeading)),
+            }
+        }
+    }
+
+    /// Waits until everything that any leader before may have committed is applied here. Deciding on less could give a
+    /// name twice.
+    async fn settled(&self) -> bool {
+        if let Ok(index) = self.engine.read_index().await
+            && self.engine.wait_applied(index).await.is_ok()
+        {
+            return true;
+        }
+        // The role's watch may still say that we lead; not to spin on it.
+        tokio::time::sleep(SETTLE_INTERVAL).await;
+        false
+    }
+
+    /// Decides until the leadership of `term` is over. False when nobody can ask any more.
+    async fn lead(&mut self, term: u64) -> bool {
+        let mut ahead = Ahead { decider: u64::from_be_bytes(entropy::array()), ..Ahead::default() };
+        let mut flights: VecDeque<Flight> = VecDeque::new();
+        // Once a command in flight was lost, whatever was decided behind it stood on nothing.
+        let mut lost = false;
+        let open = loop {
+            tokio::select! {
+                biased;
+                landed = first_landed(&mut flights) => {
+                    let Some(flight) = flights.pop_front() else { continue };
+                    self.answer(flight, landed);
+                    if !landed {
+                        lost = true;
+                        break true;
+                    }
+                }
+                work = self.queue.recv(), if flights.len() < FLIGHTS_MAX => {
+                    let Some(work) = work else { break false };
+                    let group = self.gather(work);
+                    flights.push_back(self.decide(term, group, &mut ahead));
+                }
+                changed = self.roles.changed() => {
+                    let role = self.roles.borrow_and_update();
+                    if changed.is_err() || !role.leads || role.term != term {
+                        break changed.is_ok();
+                    }
+                }
+            }
+        };
+        // What is in flight may still be committed by the next leader: it is waited for where that is known soon, and
+        // lost else. Not here: the next term must not wait for it.
+        tokio::spawn(async move {
+            for flight in flights {
+                lost = lost || !flight.landed.await;
+                for (decision, answer) in flight.answers {
+                    let _ = answer.send(if lost { Decision::Lost } else { decision });
+                }
+            }
+        });
+        open
+    }
+
+    fn gather(&mut self, first: Work) -> Vec<Work> {
+        let mut bytes = first.bytes();
+        let mut group = vec![first];
+        while group.len() < GATHER_MAX && bytes < GATHER_BYTES_MAX {
+            let Ok(work) = self.queue.try_recv() else { break };
+            bytes += work.bytes();
+            group.push(work);
+        }
+        group
+    }
+
+    /// Decides a group as if all that is ahead had happened, and proposes what came of it.
+    fn decide(&self, term: u64, group: Vec<Work>, ahead: &mut Ahead) -> Flight {
+        let mut answers = Vec::with_capacity(group.len());
+        let events = {
+            let held = self.state.held();
+            ahead.forget_applied(held.newest);
+            let pending = ahead.pending.iter().flat_map(|(_, events)| events);
+            let mut draft = Draft::behind(&held.objects, pending);
+            if self.state.vault.0.needs_new_key() && draft.drafted_data_key().is_none() {
+                self.draft_data_key(&mut draft);
+            }
+            let forgotten = held.objects.answers_forgotten();
+            for work in group {
+                let decision = self.decide_one(&work, &mut draft, forgotten);
+                answers.push((decision, work.answer));
+            }
+            draft.into_events()
+        };
+        let began = Instant::now();
+        let engine = self.engine.clone();
+        let changed = !events.is_empty();
+        let landed: Pin<Box<dyn Future<Output = bool> + Send>> = if changed {
+            ahead.number += 1;
+            let stamp = Stamp { decider: ahead.decider, number: ahead.number };
+            let proposed = engine.propose(term, command(stamp, &events));
+            ahead.pending.push_back((ahead.number, events));
+            Box::pin(async move { matches!(proposed.await, Proposed::Applied { .. }) })
+        } else {
+            // Nothing to commit, and yet an answer may say that something is not there: only a leader may.
+            Box::pin(async move {
+                match engine.read_index().await {
+                    Ok(index) => engine.wait_applied(index).await.is_ok(),
+                    Err(_) => false,
+                }
+            })
+        };
+        Flight { landed, answers, began, changed }
+    }
+
+    fn decide_one(&self, work: &Work, draft: &mut Draft<'_>, forgotten: u64) -> Decision {
+        if let Some(sealed) = draft.answer(&work.token) {
+            return self.answered_before(work, &sealed);
+        }
+        if work.again && forgotten > work.seen {
+            let refusal = Refusal::general_failure(
+                "a leader was lost while this was carried out, and whether it was is no longer known; hint: look with \
+                 Locate before asking again",
+            );
+            return self.refuse(work, refusal);
+        }
+        let mark = draft.mark();
+        match &work.matter {
+            Matter::Request { request, client, .. } => {
+                let outcome = self.state.decide(request, client, draft);
+                if draft.mark() > mark
+                    && let Err(refusal) = self.remember(work.token, &outcome.encoded, draft)
+                {
+                    draft.rollback(mark);
+                    return self.refuse(work, refusal);
+                }
+                Decision::Outcome(outcome)
+            }
+            Matter::Change(wanted) => {
+                let decided = change::decide(wanted, draft, self.state.clock.unix_seconds());
+                let remembered = decided.and_then(|event| {
+                    draft.push(event.clone());
+                    let mut bytes = Zeroizing::new(Vec::new());
+                    Event::encode_all(std::slice::from_ref(&event), &mut bytes);
+                    self.remember(work.token, &bytes, draft).map(|()| Box::new(event))
+                });
+                if remembered.is_err() {
+                    draft.rollback(mark);
+                }
+                Decision::Changed(remembered)
+            }
+        }
+    }
+
+    /// The answer goes into the log with what it answers, sealed: whoever asks again gets the same.
+    fn remember(&self, token: Token, answer: &[u8], draft: &mut Draft<'_>) -> Result<(), Refusal> {
+        let sealed = self.state.vault.0.seal_answer(&token, answer).map_err(|error| {
+            Refusal::general_failure("the answer could not be sealed, nothing was changed")
+                .logged(error.to_string())
+        })?;
+        draft.push(Event::Answered { token, at: self.state.clock.unix_seconds(), sealed });
+        Ok(())
+    }
+
+    fn answered_before(&self, work: &Work, sealed: &[u8]) -> Decision {
+        let opened = match self.state.vault.0.open_answer(&work.token, sealed) {
+            Ok(opened) => opened,
+            Err(error) => {
+                let refusal = Refusal::general_failure("what was answered before cannot be opened");
+                return self.refuse(work, refusal.logged(error.to_string()));
+            }
+        };
+        match &work.matter {
+            Matter::Request { request, .. } => Decision::Outcome(Outcome::of_answer(request, opened)),
+            Matter::Change(_) => {
+                let event = Event::decode_all(&opened).ok().and_then(|mut events| events.pop());
+                let unreadable = || Refusal::general_failure("what was answered before cannot be read");
+                Decision::Changed(event.map(Box::new).ok_or_else(unreadable))
+            }
+        }
+    }
+
+    fn refuse(&self, work: &Work, refusal: Refusal) -> Decision {
+        match &work.matter {
+            Matter::Request { request, .. } => {
+                let version = request.header.protocol_version.min(kmip::ProtocolVersion::V1_4);
+                let now = self.state.clock.unix_seconds();
+                Decision::Outcome(kms_core::refuse_all(request, version, now, &refusal))
+            }
+            Matter::Change(_) => Decision::Changed(Err(refusal)),
+        }
+    }
+
+    fn draft_data_key(&self, draft: &mut Draft<'_>) {
+        match self.state.vault.0.new_data_key() {
+            Ok((version, wrapped)) => draft.push(Event::DataKey { version, wrapped }),
+            Err(error) => tracing::warn!("no new data key, the old one goes on: {error}"),
+        }
+    }
+
+    fn answer(&self, flight: Flight, landed: bool) {
+        if landed && flight.changed {
+            self.metrics.gathered(flight.answers.len(), flight.began.elapsed());
+        }
+        for (decision, answer) in flight.answers {
+            // An error is a client that no longer waits; what it asked for is done all the same.
+            let _ = answer.send(if landed { decision } else { Decision::Lost });
+        }
+    }
+}
+
+impl Work {
+    fn bytes(&self) -> usize {
+        match &self.matter {
+            Matter::Request { bytes, .. } => *bytes,
+            Matter::Change(_) => 0,
+        }
+    }
+}
+
+impl Ahead {
+    fn forget_applied(&mut self, newest: Option<Stamp>) {
+        let Some(newest) = newest.filter(|newest| newest.decider == self.decider) else { return };
+        while self.pending.front().is_some_and(|(number, _)| *number <= newest.number) {
+            self.pending.pop_front();
+        }
+    }
+}
+
+/// Whether the first group in flight came to be; waits for ever where none is.
+async fn first_landed(flights: &mut VecDeque<Flight>) -> bool {
+    match flights.front_mut() {
+        Some(flight) => flight.landed.as_mut().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,172 @@
+//! Who is a member: how the cluster is seen, and how it grows and shrinks. Changes are the leader's to make; any node
+//! passes them on.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tracing::{info, warn};
+
+use super::ask;
+use super::standing::Standing;
+use super::taker::Taker;
+use crate::engine::{Member, NodeId};
+use crate::operator::{ClusterView, Denied, NodeRole, NodeView};
+
+/// Entries that a learner may be behind when it is given a vote: what it lacks then arrives in a moment.
+const BEHIND_MAX: u64 = 256;
+
+/// Between two looks at learners that caught up.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long a change of members may take: two log entries on a majority.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the leader may take to say how the cluster is.
+const STATUS_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Between two tries to make a change while there is no leader.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A change of who is a member, as one node asks another for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum MemberChange {
+    /// A node that got its number is sent the log; it has no vote yet.
+    Add { node: NodeId, name: String, link: String, kmip: String },
+    /// A node that caught up gets a vote.
+    Promote { node: NodeId },
+    /// A node is no member any more; its number is never used again.
+    Remove { node: NodeId },
+}
+
+impl Taker {
+    /// Makes a change of members, by the leader, whichever it is.
+    pub(super) async fn change_members(&self, change: &MemberChange) -> Result<(), Denied> {
+        let question = serde_json::to_vec(change).map_err(|error| Denied::Failed(error.to_string()))?;
+        let deadline = Instant::now() + CHANGE_TIMEOUT;
+        loop {
+            let (leads, leader) = {
+                let role = self.roles.borrow();
+                (role.leads, role.leader)
+            };
+            if leads {
+                return self.change_members_here(change).await.map_err(Denied::Conflict);
+            }
+            if let Some(leader) = leader.filter(|leader| *leader != self.me) {
+                let within = deadline.saturating_duration_since(Instant::now());
+                match self.peers.call(leader, ask::MEMBERS, question.clone(), within).await {
+                    Ok(_) => return Ok(()),
+                    Err(crate::engine::CallError::Refused(why)) => return Err(Denied::Conflict(why)),
+                    Err(_) => {}
+                }
+            }
+            if Instant::now() >= deadline || *self.standing.borrow() != Standing::Whole {
+                let why = "no leader could be asked, and whether anything was changed is not known; hint: kms cluster \
+                           status, then try again";
+                return Err(Denied::Unavailable(why.to_owned()));
+            }
+            // No event tells when a leader can be reached again.
+            sleep(RETRY_INTERVAL).await;
+        }
+    }
+
+    pub(super) async fn change_members_for(&self, question: &[u8]) -> Result<Vec<u8>, String> {
+        let change = serde_json::from_slice(question).map_err(|error| error.to_string())?;
+        self.change_members_here(&change).await.map(|()| Vec::new())
+    }
+
+    async fn change_members_here(&self, change: &MemberChange) -> Result<(), String> {
+        let done = match change {
+            MemberChange::Add { node, name, link, kmip } => {
+                let member = Member { name: name.clone(), link: link.clone(), kmip: kmip.clone() };
+                self.engine.add_learner(*node, member).await
+            }
+            MemberChange::Promote { node } => self.engine.promote(*node).await,
+            MemberChange::Remove { node } => self.engine.remove(*node).await,
+        };
+        done.map_err(|error| error.to_string())?;
+        info!("members changed: {change:?}");
+        Ok(())
+    }
+
+    /// The cluster as the leader sees it, or this node where no leader answers.
+    pub(super) async fn cluster(&self) -> ClusterView {
+        let leader = {
+            let role = self.roles.borrow();
+            role.leader.filter(|leader| !role.leads && *leader != self.me)
+        };
+        if let Some(leader) = leader
+            && let Ok(answer) = self.peers.call(leader, ask::STATUS, Vec::new(), STATUS_TIMEOUT).await
+            && let Ok(seen) = serde_json::from_slice::<ClusterView>(&answer)
+        {
+            return ClusterView { number: self.me, ..seen };
+        }
+        self.cluster_from_here()
+    }
+
+    pub(super) fn status_for_others(&self) -> Result<Vec<u8>, String> {
+        serde_json::to_vec(&self.cluster_from_here()).map_err(|error| error.to_string())
+    }
+
+    fn cluster_from_here(&self) -> ClusterView {
+        let role = self.roles.borrow();
+        let nodes = role.members.iter().map(|(number, peer)| {
+            let applied = match *number == self.me {
+                true => Some(role.applied),
+                false => peer.matched.map(|matched| matched.min(role.applied)),
+            };
+            NodeView {
+                number: *number,
+                name: peer.member.name.clone(),
+                link: peer.member.link.clone(),
+                kmip: peer.member.kmip.clone(),
+                role: match (Some(*number) == role.leader, peer.voter) {
+                    (true, _) => NodeRole::Leader,
+                    (false, true) => NodeRole::Voter,
+                    (false, false) => NodeRole::Learner,
+                },
+                reachable: *number == self.me || self.peers.reaches(*number),
+                applied,
+                lag: applied.filter(|_| role.leads).map(|applied| role.applied.saturating_sub(applied)),
+            }
+        });
+        ClusterView {
+            number: self.me,
+            term: role.term,
+            leader: role.leader,
+            quorum: *self.standing.borrow() == Standing::Whole && role.leader.is_some(),
+            nodes: nodes.collect(),
+        }
+    }
+}
+
+/// Gives learners that caught up their vote, for as long as this node runs and leads.
+pub(super) async fn promote_learners(taker: Taker) {
+    let mut look = interval(LOOK_INTERVAL);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ended = taker.roles.clone();
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            changed = ended.changed() => if changed.is_err() { return },
+        }
+        let Some(node) = taker.caught_up() else { continue };
+        if let Err(error) = taker.change_members_here(&MemberChange::Promote { node }).await {
+            warn!(node, "a node that caught up got no vote yet: {error}");
+        }
+    }
+}
+
+impl Taker {
+    fn caught_up(&self) -> Option<NodeId> {
+        let role = self.roles.borrow();
+        let held = self.state.held();
+        let stays_learner = |id: NodeId| held.objects.numbered().any(|node| node.node == id && node.learner);
+        let caught_up = |matched: Option<u64>| matched.is_some_and(|matched| matched + BEHIND_MAX >= role.last);
+        role.members
+            .iter()
+            .filter(|_| role.leads)
+            .find(|(id, peer)| !peer.voter && caught_up(peer.matched) && !stays_learner(**id))
+            .map(|(id, _)| *id)
+    }
+}

@@ -1,0 +1,183 @@
+//! The other nodes: how they are reached, and what they are answered.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kmip::RequestMessage;
+use tracing::warn;
+
+use super::ask::{self, Question, Reply, Ticket};
+use super::decider::{Decision, Matter};
+use super::operation_name;
+use super::taker::Taker;
+use crate::engine::{Answering, CallError, Calls, NodeId, Peer};
+use crate::links::Links;
+
+/// How long a question may take that is passed on for another node.
+const HOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Kinds of raft's own messages; all below the nodes' other questions.
+const RAFT_KINDS: std::ops::Range<u8> = 0x01..0x10;
+
+/// The neighbours, over whatever reaches them.
+pub trait Peers: Calls + std::fmt::Debug {
+    /// Keeps up connections to exactly these members.
+    fn keep(&self, members: &BTreeMap<NodeId, Peer>);
+
+    /// Whether a connection to this node is up.
+    fn reaches(&self, id: NodeId) -> bool;
+}
+
+/// No neighbours: a lone node without a `[cluster]` section.
+#[derive(Debug)]
+pub(super) struct Alone;
+
+impl Calls for Alone {
+    fn call(&self, _: NodeId, _: u8, _: Vec<u8>, _: Duration) -> Answering<'_> {
+        Box::pin(async { Err(CallError::Unreachable("this node has no links".to_owned())) })
+    }
+}
+
+impl Peers for Alone {
+    fn keep(&self, _: &BTreeMap<NodeId, Peer>) {}
+
+    fn reaches(&self, _: NodeId) -> bool {
+        false
+    }
+}
+
+/// The neighbours over TLS links.
+#[derive(Debug)]
+pub(super) struct Linked {
+    me: NodeId,
+    links: Arc<Links>,
+    kept: Mutex<BTreeMap<NodeId, String>>,
+}
+
+impl Linked {
+    /// The neighbours of `me`, none of them kept yet.
+    pub(super) fn new(me: NodeId, links: Arc<Links>) -> Self {
+        Self { me, links, kept: Mutex::default() }
+    }
+}
+
+impl Calls for Linked {
+    fn call(&self, to: NodeId, kind: u8, request: Vec<u8>, within: Duration) -> Answering<'_> {
+        Calls::call(&*self.links, to, kind, request, within)
+    }
+}
+
+impl Peers for Linked {
+    fn keep(&self, members: &BTreeMap<NodeId, Peer>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, peer) in members.iter().filter(|(id, _)| **id != self.me) {
+            if kept.get(id) != Some(&peer.member.link) {
+                self.links.keep(*id, &peer.member.link);
+                kept.insert(*id, peer.member.link.clone());
+            }
+        }
+        kept.retain(|id, _| {
+            let stays = members.contains_key(id);
+            if !stays {
+                self.links.forget(*id);
+            }
+            stays
+        });
+    }
+
+    fn reaches(&self, id: NodeId) -> bool {
+        self.links.reachable(id) == Some(true)
+    }
+}
+
+impl Taker {
+    /// Answers a question of another node of the cluster.
+    ///
+    /// Fails where the asking node is no member: its certificate is as good as ever after it was removed.
+    pub async fn answer_node(&self, from: NodeId, kind: u8, question: &[u8]) -> Result<Vec<u8>, String> {
+        {
+            let role = self.roles.borrow();
+            // A node that was not taken in yet knows no member.
+            if !role.members.is_empty() && !role.members.contains_key(&from) {
+                return Err(format!("node {from} is no member of this cluster, or no longer"));
+            }
+        }
+        if RAFT_KINDS.contains(&kind) {
+            return self.engine.answer(kind, question).await;
+        }
+        match kind {
+            ask::READ_INDEX => {
+                let index = self.engine.read_index().await.map_err(|_| "this node does not lead".to_owned())?;
+                Ok(index.to_be_bytes().to_vec())
+            }
+            ask::REQUEST | ask::CHANGE => {
+                let (ticket, asked) = ask::read(kind, question)?;
+                Ok(self.decide_for(from, kind, ticket, asked, question).await)
+            }
+            ask::MEMBERS => self.change_members_for(question).await,
+            ask::STATUS => self.status_for_others(),
+            other => Err(format!("a question of kind {other:#04x} is not known here")),
+        }
+    }
+
+    async fn decide_for(
+        &self,
+        from: NodeId,
+        kind: u8,
+        ticket: Ticket,
+        asked: Question<'_>,
+        question: &[u8],
+    ) -> Vec<u8> {
+        let (leads, leader) = {
+            let role = self.roles.borrow();
+            (role.leads, role.leader)
+        };
+        if !leads {
+            return match leader.filter(|leader| ticket.hops > 0 && ![from, self.me].contains(leader)) {
+                Some(leader) => {
+                    let passed_on = ask::with_hops(question, ticket.hops - 1);
+                    let answer = self.peers.call(leader, kind, passed_on, HOP_TIMEOUT).await;
+                    answer.unwrap_or_else(|_| Reply::Lost.write())
+                }
+                None => Reply::NotLeading.write(),
+            };
+        }
+        let matter = match asked {
+            Question::Change(event) => Matter::Change(Box::new(event)),
+            Question::Request { client, message } => {
+                let limits = self.limits;
+                match RequestMessage::decode(message, limits) {
+                    Ok(request) => Matter::Request {
+                        request: Arc::new(request),
+                        client: Arc::new(client),
+                        bytes: message.len(),
+                    },
+                    // The node that took it could read it: other limits there than here.
+                    Err(error) => {
+                        warn!(node = from, "a request that another node took cannot be read here: {error}");
+                        return Reply::NotLeading.write();
+                    }
+                }
+            }
+        };
+        let reply = match self.decider.decide(matter, ticket.token, ticket.again, ticket.seen).await {
+            Decision::Outcome(outcome) => {
+                for item in outcome.audit.iter().filter(|item| item.log.is_some()) {
+                    let log = item.log.as_deref().unwrap_or_default();
+                    warn!(node = from, operation = operation_name(item), "{log}");
+                }
+                Reply::Done(outcome.encoded.to_vec())
+            }
+            Decision::Changed(Ok(event)) => {
+                let mut bytes = Vec::new();
+                kms_core::Event::encode_all(std::slice::from_ref(&*event), &mut bytes);
+                Reply::Done(bytes)
+            }
+            Decision::Changed(Err(refusal)) => Reply::Refused(refusal),
+            Decision::NotLeading => Reply::NotLeading,
+            Decision::Lost => Reply::Lost,
+        };
+        reply.write()
+    }
+}

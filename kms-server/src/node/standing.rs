@@ -1,0 +1,161 @@
+//! Where the node stands: is what it holds current, and can anything be changed at all?
+//!
+//! Reads are linearizable: before one is answered, the leader says up to where the log was committed when the read
+//! began, and this node waits until it has applied as much. Many reads share one such round. A node that reaches no
+//! majority is *cut off*; what that means for a request, the taker decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::ask;
+use super::peers::Peers;
+use crate::engine::{Engine, NodeId, Role};
+
+/// Rounds at once: one that waits for a slow follower must not hold up the next.
+const ROUNDS_MAX: usize = 4;
+
+/// Reads that may wait to be gathered into a round; one more waits outside.
+const QUEUE_MAX: usize = 4096;
+
+/// How long one round may take, with the wait for this node to catch up. Past it the read goes another way.
+const ROUND_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Between two looks at who can be reached.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A majority out of reach for so long cuts a node off; a restarted neighbour is back sooner.
+const CUT_AFTER: Duration = Duration::from_millis(500);
+
+/// A leader that heard of no majority for so long is cut off: an election or two would have been over.
+const LEADER_SILENT_MS: u64 = 1000;
+
+/// Whether this node is with the majority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is, or may be: there may be an election now.
+    Whole,
+    /// It is in no cluster: it has not been taken in yet, or was removed.
+    Outside,
+    /// It has not reached a majority since then.
+    Cut(Instant),
+}
+
+/// What a read could not be made sure of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unsure;
+
+/// The end that requests hold.
+#[derive(Clone, Debug)]
+pub(super) struct Currency {
+    waiting: mpsc::Sender<oneshot::Sender<Result<(), Unsure>>>,
+    roles: watch::Receiver<Role>,
+}
+
+impl Currency {
+    /// Starts the task that makes rounds.
+    pub(super) fn start(engine: Engine, peers: Arc<dyn Peers>) -> Self {
+        let (waiting, queue) = mpsc::channel(QUEUE_MAX);
+        let roles = engine.role();
+        tokio::spawn(rounds(engine, peers, queue));
+        Self { waiting, roles }
+    }
+
+    /// Whether this node is the only voter and in office: nobody else can have committed anything, so it is always
+    /// current once it has carried out all of its log.
+    pub(super) fn leads_alone(&self) -> bool {
+        let role = self.roles.borrow();
+        role.leads && role.applied >= role.last && role.members.values().filter(|peer| peer.voter).count() == 1
+    }
+
+    /// Waits until this node holds all that was committed when this was called.
+    pub(super) async fn confirm(&self) -> Result<(), Unsure> {
+        let (confirmed, answer) = oneshot::channel();
+        self.waiting.send(confirmed).await.map_err(|_| Unsure)?;
+        answer.await.unwrap_or(Err(Unsure))
+    }
+}
+
+async fn rounds(
+    engine: Engine,
+    peers: Arc<dyn Peers>,
+    mut queue: mpsc::Receiver<oneshot::Sender<Result<(), Unsure>>>,
+) {
+    let permits = Arc::new(Semaphore::new(ROUNDS_MAX));
+    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+        let Some(first) = queue.recv().await else { return };
+        let mut waiters = vec![first];
+        while let Ok(waiter) = queue.try_recv() {
+            waiters.push(waiter);
+        }
+        let (engine, peers) = (engine.clone(), Arc::clone(&peers));
+        tokio::spawn(async move {
+            let confirmed = timeout(ROUND_TIMEOUT, round(&engine, &*peers)).await.unwrap_or(Err(Unsure));
+            drop(permit);
+            for waiter in waiters {
+                let _ = waiter.send(confirmed);
+            }
+        });
+    }
+}
+
+/// One round: an index from the leader, and the wait for it.
+async fn round(engine: &Engine, peers: &dyn Peers) -> Result<(), Unsure> {
+    let (leads, leader) = {
+        let role = engine.role();
+        let role = role.borrow();
+        (role.leads, role.leader)
+    };
+    let index = match leader {
+        _ if leads => engine.read_index().await.map_err(|_| Unsure)?,
+        Some(leader) => {
+            let answer = peers.call(leader, ask::READ_INDEX, Vec::new(), ROUND_TIMEOUT).await;
+            let bytes = answer.map_err(|_| Unsure)?;
+            u64::from_be_bytes(bytes.try_into().map_err(|_| Unsure)?)
+        }
+        None => return Err(Unsure),
+    };
+    engine.wait_applied(index).await.map_err(|_| Unsure)
+}
+
+/// Starts the task that watches who can be reached.
+pub(super) fn watch_standing(
+    me: NodeId,
+    engine: &Engine,
+    peers: Arc<dyn Peers>,
+) -> watch::Receiver<Standing> {
+    let (seen, standing) = watch::channel(Standing::Whole);
+    let mut roles = engine.role();
+    tokio::spawn(async move {
+        let mut unreached: Option<Instant> = None;
+        let mut look = interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !seen.is_closed() {
+            let now = look.tick().await;
+            let standing = {
+                let role = roles.borrow_and_update();
+                peers.keep(&role.members);
+                if !role.members.contains_key(&me) {
+                    Standing::Outside
+                } else if reaches_majority(me, &role, &*peers) {
+                    unreached = None;
+                    Standing::Whole
+                } else {
+                    let since = *unreached.get_or_insert(now);
+                    if now.duration_since(since) >= CUT_AFTER { Standing::Cut(since) } else { Standing::Whole }
+                }
+            };
+            seen.send_if_modified(|known| std::mem::replace(known, standing) != standing);
+        }
+    });
+    standing
+}
+
+fn reaches_majority(me: NodeId, role: &Role, peers: &dyn Peers) -> bool {
+    let voters = || role.members.iter().filter(|(_, peer)| peer.voter);
+    let reached = voters().filter(|(id, _)| **id == me || peers.reaches(**id)).count();
+    let silent = role.leads && role.quorum_age_ms.is_some_and(|age| age > LEADER_SILENT_MS);
+    reached * 2 > voters().count() && !silent
+}
