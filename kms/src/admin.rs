@@ -2,7 +2,7 @@
 
 mod model;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,12 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 pub(crate) use model::{
-    Client, CreatedKey, Key, KeyPage, KeyQuery, NewClient, NewKey, NewTrust, Right, Status, Way, fingerprint,
+    Client, Cluster, CreatedKey, Invitation, Key, KeyPage, KeyQuery, Member, NewClient, NewInvitation,
+    NewKey, NewTrust, Right, Status, Way, fingerprint,
 };
 
 #[cfg(test)]
-pub(crate) use model::Trust;
+pub(crate) use model::{MemberRole, Trust};
 
 use crate::http;
 
@@ -174,6 +175,42 @@ impl Admin {
         self.call(Method::POST, "/v1/keys", Some(new)).await
     }
 
+    /// The cluster as this node sees it.
+    pub(crate) async fn cluster(&self) -> Result<Cluster, Error> {
+        self.call(Method::GET, "/v1/cluster", None::<&()>).await
+    }
+
+    /// A token with which one node can join.
+    pub(crate) async fn invite(&self, new: NewInvitation) -> Result<Invitation, Error> {
+        self.call(Method::POST, "/v1/cluster/invitations", Some(&new)).await
+    }
+
+    /// Takes a node out of the cluster, for good: its number is never given again.
+    pub(crate) async fn remove_node(&self, number: u64) -> Result<(), Error> {
+        self.exchange(Method::DELETE, &format!("/v1/cluster/nodes/{number}"), None::<&()>).await.map(|_| ())
+    }
+
+    /// Gives a learner a vote.
+    pub(crate) async fn promote(&self, number: u64) -> Result<(), Error> {
+        let path = format!("/v1/cluster/nodes/{number}/promote");
+        self.exchange(Method::POST, &path, None::<&()>).await.map(|_| ())
+    }
+
+    /// Has the node make a backup, which comes piece by piece.
+    pub(crate) async fn backup(&self) -> Result<http::Download, Error> {
+        let broken = |source| Error::Exchange { socket: self.socket.clone(), source };
+        let download = http::download(self.connect().await?, Method::POST, "/v1/backup").await;
+        let download = download.map_err(broken)?;
+        match download.status.is_success() {
+            true => Ok(download),
+            false => Err(refusal(&download.whole().await.map_err(broken)?)),
+        }
+    }
+
+    async fn connect(&self) -> Result<UnixStream, Error> {
+        UnixStream::connect(&self.socket).await.map_err(|source| self.connect_error(source))
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -196,8 +233,7 @@ impl Admin {
             reason: format!("the request cannot be written: {error}"),
         };
         let body = body.map(serde_json::to_vec).transpose().map_err(failed)?;
-        let stream = UnixStream::connect(&self.socket).await.map_err(|source| self.connect_error(source))?;
-        let answer = http::send(stream, method, path, body)
+        let answer = http::send(self.connect().await?, method, path, body)
             .await
             .map_err(|source| Error::Exchange { socket: self.socket.clone(), source })?;
         match answer.status.is_success() {

@@ -28,6 +28,109 @@ pub(crate) struct Status {
     pub(crate) tls: TlsStatus,
     pub(crate) kmip: String,
     pub(crate) admin: String,
+    /// Its number in the cluster, from 1.
+    #[serde(default)]
+    pub(crate) number: Option<u64>,
+    /// leader, follower, learner, or none.
+    #[serde(default)]
+    pub(crate) role: Option<String>,
+    #[serde(default)]
+    pub(crate) term: Option<u64>,
+    /// The leader's number, where it knows one.
+    #[serde(default)]
+    pub(crate) leader: Option<u64>,
+    /// Nodes of the cluster.
+    #[serde(default)]
+    pub(crate) members: Option<u64>,
+    /// Whether changes can be made.
+    #[serde(default)]
+    pub(crate) quorum: Option<bool>,
+}
+
+/// GET /v1/cluster.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Cluster {
+    /// The number of the node that says so.
+    pub(crate) number: u64,
+    pub(crate) term: u64,
+    /// The leader's number, where it knows one.
+    pub(crate) leader: Option<u64>,
+    /// Whether changes can be made.
+    pub(crate) quorum: bool,
+    pub(crate) nodes: Vec<Member>,
+}
+
+/// A node as another sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) number: u64,
+    pub(crate) name: String,
+    /// Where the other nodes reach it: host and port.
+    pub(crate) link: String,
+    pub(crate) kmip: String,
+    pub(crate) role: MemberRole,
+    /// Nothing where it is not known.
+    #[serde(default)]
+    pub(crate) reachable: Option<bool>,
+    /// Entries of the log that it carried out, where known.
+    #[serde(default)]
+    pub(crate) applied: Option<u64>,
+    /// Entries that it has yet to carry out, where known.
+    #[serde(default)]
+    pub(crate) lag: Option<u64>,
+}
+
+/// What a node is in its cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MemberRole {
+    /// It decides, and has a vote.
+    Leader,
+    /// It has a vote.
+    Voter,
+    /// It has no vote: it is catching up, or is kept so.
+    Learner,
+}
+
+impl MemberRole {
+    /// Whether it counts for a quorum.
+    pub(crate) fn votes(self) -> bool {
+        match self {
+            MemberRole::Leader | MemberRole::Voter => true,
+            MemberRole::Learner => false,
+        }
+    }
+}
+
+impl fmt::Display for MemberRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MemberRole::Leader => "leader",
+            MemberRole::Voter => "voter",
+            MemberRole::Learner => "learner",
+        })
+    }
+}
+
+/// POST /v1/cluster/invitations.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct NewInvitation {
+    pub(crate) valid_s: u64,
+    /// Whether the node that joins stays without a vote.
+    pub(crate) learner: bool,
+}
+
+/// Its answer. Whoever has the token can join and then holds every key.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Invitation {
+    pub(crate) token: String,
+    pub(crate) expires: String,
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invitation").field("token", &"..").field("expires", &self.expires).finish()
+    }
 }
 
 /// Where the log stands, as numbers of entries.

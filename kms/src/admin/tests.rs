@@ -6,7 +6,7 @@ use tokio::net::UnixListener;
 use super::*;
 
 /// Answers one connection after another with these, and gives back the first line of each request.
-fn node(
+pub(crate) fn node(
     answers: Vec<(u16, &'static str)>,
 ) -> (tempfile::TempDir, Admin, tokio::task::JoinHandle<Vec<String>>) {
     let dir = tempfile::tempdir().unwrap();
@@ -32,6 +32,19 @@ fn node(
         asked
     });
     (dir, Admin::at(&socket), task)
+}
+
+/// A node that promises more bytes than it gives, once.
+pub(crate) fn node_that_breaks_off() -> (tempfile::TempDir, Admin) {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("admin.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 1024]).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nseal").await.unwrap();
+    });
+    (dir, Admin::at(&socket))
 }
 
 const KEY_1: &str = r#"{"keys":[{"id":"1","tenant":"lab","type":"SymmetricKey","algorithm":"AES","length":256,
@@ -72,6 +85,40 @@ async fn a_node_that_is_not_running_is_said_to_be_so() {
     let dir = tempfile::tempdir().unwrap();
     let error = Admin::at(&dir.path().join("admin.sock")).status().await.unwrap_err();
     assert!(error.is_unreachable() && error.to_string().contains("not running"), "{error}");
+}
+
+const CLUSTER: &str = r#"{"number":1,"term":3,"leader":1,"quorum":true,"nodes":[
+    {"number":1,"name":"node1","link":"10.0.0.1:5697","kmip":"10.0.0.1:5696","role":"leader","reachable":true,
+     "applied":120,"lag":0},
+    {"number":4,"name":"node4","link":"10.0.0.4:5697","kmip":"10.0.0.4:5696","role":"learner","reachable":false,
+     "applied":null,"lag":null,"later":1}]}"#;
+
+#[tokio::test]
+async fn a_cluster_is_shown_with_what_is_not_known_of_it() {
+    let (_dir, admin, task) = node(vec![(200, CLUSTER)]);
+    let cluster = admin.cluster().await.unwrap();
+    assert_eq!((cluster.leader, cluster.nodes[0].lag, cluster.nodes[1].lag), (Some(1), Some(0), None));
+    assert_eq!(cluster.nodes[1].role, MemberRole::Learner);
+    assert_eq!(task.await.unwrap(), ["GET /v1/cluster HTTP/1.1"]);
+}
+
+#[tokio::test]
+async fn members_are_invited_promoted_and_removed_by_number() {
+    let answer = r#"{"token":"KMS1-SECRET","expires":"2026-03-01T12:00:00Z"}"#;
+    let (_dir, admin, task) = node(vec![(201, answer), (204, ""), (204, "")]);
+    let invitation = admin.invite(NewInvitation { valid_s: 60, learner: true }).await.unwrap();
+    assert_eq!(invitation.token, "KMS1-SECRET");
+    assert!(!format!("{invitation:?}").contains("SECRET"), "a token in the log would be a key to all keys");
+    admin.promote(4).await.unwrap();
+    admin.remove_node(2).await.unwrap();
+    assert_eq!(
+        task.await.unwrap(),
+        [
+            "POST /v1/cluster/invitations HTTP/1.1",
+            "POST /v1/cluster/nodes/4/promote HTTP/1.1",
+            "DELETE /v1/cluster/nodes/2 HTTP/1.1"
+        ]
+    );
 }
 
 #[test]
