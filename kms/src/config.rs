@@ -1,10 +1,15 @@
 //! The text of a new node's configuration: every key that an operator may want, each with what it does.
 
-use crate::node::NewNode;
+use crate::node::{NewLink, NewNode};
 
 /// The configuration of a node that lies in one directory; its paths start there.
 pub(crate) fn text(new: &NewNode) -> String {
-    let NewNode { name, kmip, admin, .. } = new;
+    let NewNode { name, kmip, admin, link } = new;
+    let NewLink { listen, advertise, .. } = link;
+    let source = match link.source {
+        Some(address) => format!("source = \"{address}\""),
+        None => "# source = \"192.0.2.7\"".to_owned(),
+    };
     format!(
         r#"# Configuration of kms-server. Paths start at this file's directory.
 # After a change: kms-server --config THIS_FILE --check-config, then restart the server.
@@ -26,6 +31,28 @@ certificate = "tls/server.pem"
 key = "tls/server.key"
 # The authority that made it, handed to clients with their trust pack.
 ca = "tls/ca.pem"
+
+[cluster]
+# Where the other nodes connect: TLS 1.3, and only certificates of the cluster's own CA. No client comes here.
+listen = "{listen}"
+# What the other nodes are told: host and port at which each of them reaches this node.
+advertise = "{advertise}"
+# This node's certificate among the nodes, its key, and the cluster's CA.
+certificate = "tls/node.pem"
+key = "tls/node.key"
+ca = "tls/cluster-ca.pem"
+# The CA's key, with which this node makes certificates for nodes that join.
+ca_key = "tls/cluster-ca.key"
+# The address of this machine that its own links start from; without it the system chooses.
+{source}
+# For a LAN; more where the way between nodes takes longer, the same on every node. Milliseconds.
+# heartbeat_ms = 50
+# election_min_ms = 150
+# election_max_ms = 300
+# How long a request waits for a leader before it fails.
+# leader_wait_ms = 10000
+# Whether keys that this node holds are still given while too few nodes are there to agree on changes.
+# reads_without_quorum = true
 
 [admin]
 # /livez, /readyz and /metrics over plain HTTP. They hold no secret, but keep them off client networks.
@@ -69,18 +96,15 @@ level = "info"
 
 #[cfg(test)]
 mod tests {
-    use certs::KeyKind;
-
     use super::*;
-    use crate::node::{Settings, admin_listen, kmip_listen};
+    use crate::node::{Settings, admin_listen, kmip_listen, link_listen};
 
     fn new() -> NewNode {
         NewNode {
             name: "node1".into(),
-            addresses: Vec::new(),
             kmip: kmip_listen(),
             admin: admin_listen(),
-            key_kind: KeyKind::P256,
+            link: NewLink { listen: link_listen(), advertise: "192.0.2.7:5697".into(), source: None },
         }
     }
 
@@ -90,6 +114,16 @@ mod tests {
         assert_eq!(settings.kmip.listen, kmip_listen());
         assert_eq!(settings.admin.listen, admin_listen());
         assert_eq!(settings.node.data_dir.to_str(), Some("data"));
+        let cluster = settings.cluster.unwrap();
+        assert_eq!((cluster.listen, cluster.advertise.as_str()), (link_listen(), "192.0.2.7:5697"));
+    }
+
+    #[test]
+    fn links_start_where_they_are_told_to() {
+        let mut new = new();
+        new.link.source = Some([127, 0, 1, 2].into());
+        let table: toml::Table = toml::from_str(&text(&new)).unwrap();
+        assert_eq!(table["cluster"]["source"].as_str(), Some("127.0.1.2"));
     }
 
     #[test]
@@ -104,6 +138,7 @@ mod tests {
         let table: toml::Table = toml::from_str(&uncommented).unwrap();
         assert_eq!(table["limits"]["drain_timeout_ms"].as_integer(), Some(10_000));
         assert_eq!(table["audit"]["file"].as_str(), Some("audit.log"));
+        assert_eq!(table["cluster"]["election_max_ms"].as_integer(), Some(300));
     }
 
     #[test]

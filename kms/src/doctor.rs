@@ -11,7 +11,6 @@ mod tls;
 
 use std::path::PathBuf;
 
-use crate::client::pack::split_address;
 use crate::lab::description::Description;
 use crate::node;
 use crate::print::{self, Format};
@@ -71,7 +70,7 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<
         }
         None => (arguments.server.unwrap_or_default(), arguments.cert, arguments.key, arguments.ca),
     };
-    let (host, port) = split_address(&server)?;
+    let (host, port) = crate::address::split(&server, node::KMIP_PORT)?;
     let ca_pem = ca.as_deref().map(file::read_text).transpose()?;
     let pair = match (&cert, &key) {
         (Some(cert), Some(key)) => Some(pair::Pair::read(cert, key)?),

@@ -1,61 +1,116 @@
-//! `kms lab`: a whole key server on this machine, in the foreground, as real processes in one directory.
+//! `kms lab`: a whole cluster on this machine, in the foreground, as real processes in one directory.
 //!
 //! Started again on the same directory it keeps certificates, root key, keys and client. Whatever ends it, its servers
-//! end too: they are told to, killed when they do not listen, and end by themselves when this process is gone.
+//! end too: they are told to, killed when they do not listen, and end by themselves when this process is gone. Another
+//! terminal may kill, freeze, cut and slow its nodes meanwhile.
 
-mod build;
+mod commands;
+mod control;
 pub(crate) mod description;
+mod nodes;
+mod relay;
 mod server;
 mod setup;
+mod view;
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::admin::Admin;
-use crate::node::{self, Node};
 use crate::print::{self, Format};
-use crate::{Outcome, file};
+use crate::{Outcome, file, node, program};
 use description::Description;
-use server::{READY_TIMEOUT, Server};
+use nodes::Nodes;
 
-/// Run a whole key server on this machine, until Ctrl-C
+/// Longest wait for a node that joined to get its vote.
+const VOTE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Between two looks at whether it has.
+const VOTE_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Run a whole key server of three nodes on this machine, until Ctrl-C
 ///
-/// Makes certificates and a root key, starts the server, makes a client known and says what to try next. Everything is
+/// Makes certificates and a root key, starts the servers, makes a client known and says what to try next. Everything is
 /// in one directory; started again there it keeps its keys.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   kms lab
-  kms lab --dir ~/lab --port 15696
-  kms lab --port 0                   any free port; lab.json says which
+  kms lab --nodes 1
+  kms lab --dir ~/lab --port 15696   KMIP on 15696, 15706 and 15716
+  kms lab --port 0                   any free ports; lab.json says which
+
+From another terminal, while it runs:
+  kms lab status                     role, term, what is applied, lag
+  kms lab kill 1                     and `start 1`: a power cut
+  kms lab stop 2                     and `cont 2`: a machine that hangs
+  kms lab cut 3                      and `heal 3`: a broken network
+  kms lab slow 3 --ms 200            and `heal 3`
+  kms lab kill 1 2 3                 all at once
 
 Once it serves, DIR/lab.json says where everything is, for scripts. The lab is for trying and
 testing: its client may destroy keys, and its root key lies beside them. For a real node:
-kms init.")]
+kms init."
+)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<commands::Command>,
+
+    #[command(flatten)]
+    start: Start,
+}
+
+#[derive(Debug, clap::Args)]
+struct Start {
     /// The lab's directory
     #[arg(long, default_value = node::LAB, value_name = "DIR")]
     dir: PathBuf,
 
-    /// The KMIP port, on 127.0.0.1; 0 for any free one [default: the lab's last one, else 5696]
+    /// Nodes: 1, 3 or 5; a lab that is there may grow [default: the lab's own, else 3]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    nodes: Option<usize>,
+
+    /// The first node's KMIP port, on 127.0.0.1; each further node's is 10 higher; 0 for any free ones [default: the
+    /// lab's last ones, else 5696]
     #[arg(long, value_name = "N")]
     port: Option<u16>,
 
-    /// The kms-server program [default: the one beside this program, else the one on PATH]
-    #[arg(long, env = "KMS_SERVER", value_name = "FILE", hide_env_values = true)]
-    server: Option<PathBuf>,
+    #[command(flatten)]
+    program: program::Chosen,
+}
+
+/// An odd number: with one node more, no more may be lost.
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        "5" => Ok(5),
+        _ => Err("a lab has 1, 3 or 5 nodes: of 2, or 4, no more may be lost than of 1, or 3".to_owned()),
+    }
 }
 
 pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<Outcome> {
+    match arguments.command {
+        Some(command) => commands::run(command, format).await,
+        None => start(arguments.start, format).await,
+    }
+}
+
+async fn start(arguments: Start, format: Format) -> anyhow::Result<Outcome> {
     // From here on a signal is ours to answer, also while we prepare.
     let mut stop = Stop::new()?;
-    let program = build::server_program(arguments.server).await?;
+    let program = arguments.program.find().await?;
     file::private_directory(&arguments.dir)?;
     let dir = std::fs::canonicalize(&arguments.dir)?;
     let _lock = lock(&dir)?;
@@ -70,53 +125,136 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<
     // It speaks of a lab that serves; this one does not yet.
     let _ = std::fs::remove_file(&lab_json);
 
-    let prepared = setup::prepare(&dir, arguments.port)?;
-    let mut server = Server::start(&program, &prepared.node)?;
-    let served = serve(&mut server, &mut stop, &prepared, &dir, format).await;
+    let prepared = setup::prepare(&dir, arguments.nodes, arguments.port)?;
+    let (nodes, mut ended) = Nodes::new(program, prepared, &dir)?;
+    let served = tokio::select! {
+        served = serve(&nodes, &mut ended, &dir, format) => served,
+        () = stop.asked() => Ok(()),
+    };
     let _ = std::fs::remove_file(&lab_json);
+    control::remove(&dir);
     if format == Format::Table && served.is_ok() {
         print::note("Stopping …");
     }
-    server.stop(&mut stop).await?;
+    nodes.stop(&mut stop).await?;
     served.map(|()| Outcome::Done)
 }
 
-/// From a started server to the end of the lab. Ends well when it was told to.
+/// From no server to too few: ends with why the lab cannot go on.
 async fn serve(
-    server: &mut Server,
-    stop: &mut Stop,
-    prepared: &setup::Prepared,
-    dir: &std::path::Path,
+    nodes: &Arc<Nodes>,
+    ended: &mut mpsc::UnboundedReceiver<usize>,
+    dir: &Path,
     format: Format,
 ) -> anyhow::Result<()> {
     let spinner = spinner(format);
-    spinner.set_message(format!("Waiting for kms-server to serve on {}", prepared.kmip));
-    tokio::select! {
-        ready = server::ready(prepared.admin) => {
-            if let Err(reason) = ready {
-                bail!(
-                    "kms-server did not serve within {} s: {reason}; its last lines:\n{}\nhint: the whole log is {}",
-                    READY_TIMEOUT.as_secs(), server.last_lines(), prepared.node.log().display()
-                );
+    let admin = bring_up(nodes, &spinner).await?;
+    spinner.set_message("Making the client known");
+    let first = nodes.all().next().context("a lab has one node at least")?;
+    let client = setup::client(&admin, &first.node, first.new.kmip, dir).await?;
+    let description = Description::new(first.new.kmip.to_string(), nodes.states(), &client);
+    let lab_json = dir.join("lab.json");
+    let listener = control::bind(dir)?;
+    description.write(&lab_json)?;
+    let write = {
+        let (nodes, description, lab_json) = (Arc::clone(nodes), description.clone(), lab_json.clone());
+        move || {
+            // Programs that need the new process numbers read it again; those that do not are served all the same.
+            if let Err(error) = description.with(nodes.states()).write(&lab_json) {
+                print::note(format!("{error:#}"));
             }
         }
-        ended = server.ended() => return Err(ended?),
-        () = stop.asked() => return Ok(()),
-    }
-    spinner.set_message("Making the client known");
-    let admin = Admin::at(&prepared.node.socket()?);
-    let client = tokio::select! {
-        client = setup::client(&admin, prepared, dir) => client?,
-        ended = server.ended() => return Err(ended?),
-        () = stop.asked() => return Ok(()),
     };
-    let description = Description::new(prepared, server.pid(), &client);
-    description.write(&dir.join("lab.json"))?;
     spinner.finish_and_clear();
-    description.print(&admin.status().await?, format)?;
+    description.print(&admin.status().await?, &view::look(nodes.states()).await, format)?;
+    let control = control::serve(listener, Arc::clone(nodes), write.clone());
     tokio::select! {
-        ended = server.ended() => Err(ended?),
-        () = stop.asked() => Ok(()),
+        () = control => bail!("the control socket no longer answers"),
+        error = watch(nodes, ended, write) => Err(error),
+    }
+}
+
+/// Says which servers end by themselves, and ends when too few are left.
+async fn watch(
+    nodes: &Nodes,
+    ended: &mut mpsc::UnboundedReceiver<usize>,
+    changed: impl Fn(),
+) -> anyhow::Error {
+    while let Some(number) = ended.recv().await {
+        // Started again meanwhile?
+        let Some(server) = nodes.dead(number) else { continue };
+        if nodes.all().count() - nodes.ended_by_themselves() < nodes.majority() {
+            return server.died().context(setup::name_of(number));
+        }
+        changed();
+        let name = setup::name_of(number);
+        print::note(format!("{name} {}; again with: {}", server.died_line(), nodes.command("start", number)));
+    }
+    anyhow::anyhow!("nobody watches the servers any more")
+}
+
+/// Starts all nodes that are there, and has the others join, one after the other. Gives the API of one that serves.
+async fn bring_up(nodes: &Arc<Nodes>, spinner: &ProgressBar) -> anyhow::Result<Admin> {
+    let (there, new): (Vec<_>, Vec<_>) = nodes.all().partition(|node| node.is_there);
+    spinner.set_message(match there.as_slice() {
+        [one] => format!("Waiting for kms-server to serve on {}", one.new.kmip),
+        many => format!("Waiting for {} nodes to serve", many.len()),
+    });
+    let mut starts = JoinSet::new();
+    for node in &there {
+        let (nodes, number) = (Arc::clone(nodes), node.number);
+        starts.spawn(async move { (number, nodes.start_and_wait(number).await) });
+    }
+    let mut results = starts.join_all().await;
+    results.sort_by_key(|(number, _)| *number);
+    let failed: Vec<_> =
+        results.into_iter().filter_map(|(number, result)| Some((number, result.err()?))).collect();
+    let serving = there.len() - failed.len();
+    let down: Vec<_> = failed.iter().map(|(number, _)| *number).collect();
+    let enough = serving > there.len() / 2;
+    for (number, error) in failed {
+        if !enough {
+            return Err(error);
+        }
+        if nodes.dead(number).is_some() {
+            // Said when all the others serve, as of any that ends.
+            continue;
+        }
+        let (line, _) = print::split_hint(&format!("{error:#}"));
+        spinner.suspend(|| {
+            print::note(format!("{line}\nThe others go on; again with: {}", nodes.command("start", number)))
+        });
+    }
+    let first = there.iter().find(|node| !down.contains(&node.number)).context("no node serves")?;
+    let admin = Admin::at(&first.node.socket()?);
+    for node in new {
+        let name = setup::name_of(node.number);
+        spinner.set_message(format!("{name} joins"));
+        nodes.join(node.number, &admin).await.context(name.clone())?;
+        nodes.start_and_wait(node.number).await?;
+        spinner.set_message(format!("{name} catches up"));
+        voted(&admin, &name).await?;
+    }
+    Ok(admin)
+}
+
+/// Waits until the newest node of this name has a vote: the cluster changes one member after the other.
+async fn voted(admin: &Admin, name: &str) -> anyhow::Result<()> {
+    let deadline = Instant::now() + VOTE_TIMEOUT;
+    loop {
+        // While members change there may be nobody to say.
+        let nodes = admin.cluster().await.map(|cluster| cluster.nodes).unwrap_or_default();
+        let newest = nodes.iter().filter(|node| node.name == name).max_by_key(|node| node.number);
+        if newest.is_some_and(|node| node.role.votes()) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "{name} has joined and got no vote within {} s. hint: its log says how far it came",
+                VOTE_TIMEOUT.as_secs()
+            );
+        }
+        tokio::time::sleep(VOTE_INTERVAL).await;
     }
 }
 
@@ -157,7 +295,7 @@ impl Stop {
 }
 
 /// Keeps a second lab out of the directory for as long as it lives.
-fn lock(dir: &std::path::Path) -> anyhow::Result<Flock<std::fs::File>> {
+fn lock(dir: &Path) -> anyhow::Result<Flock<std::fs::File>> {
     let path = dir.join("lab.lock");
     let open = std::fs::File::options().create(true).truncate(false).write(true).open(&path);
     let open = open.with_context(|| format!("opening {}", path.display()))?;
@@ -168,9 +306,4 @@ fn lock(dir: &std::path::Path) -> anyhow::Result<Flock<std::fs::File>> {
         ),
         error => anyhow::Error::from(error).context(format!("locking {}", path.display())),
     })
-}
-
-/// The lab's only node, for now.
-fn node_in(dir: &std::path::Path) -> Node {
-    Node { dir: dir.join("node1") }
 }

@@ -3,6 +3,7 @@
 //! It speaks with a node over the operator's socket only, and with any KMIP server over the wire only: it never opens a
 //! node's store. Certificates come from the `certs` crate; all printing is in `print`.
 
+mod address;
 mod admin;
 mod bench;
 mod client;
@@ -13,10 +14,12 @@ mod doctor;
 mod file;
 mod http;
 mod init;
+mod join;
 mod key;
 mod lab;
 mod node;
 mod print;
+mod program;
 mod status;
 mod time;
 
@@ -46,6 +49,16 @@ struct Arguments {
     )]
     #[arg(value_name = "FORMAT")]
     output: Format,
+
+    /// The same as -o json
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Arguments {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.output }
+    }
 }
 
 /// One file or directory a command. A new command is a `mod` line above, a variant here and a line in `run`.
@@ -53,6 +66,7 @@ struct Arguments {
 enum Command {
     Lab(lab::Arguments),
     Init(init::Arguments),
+    Join(join::Arguments),
     Status(status::Arguments),
     Client(client::Arguments),
     Key(key::Arguments),
@@ -69,6 +83,8 @@ enum Outcome {
     Done,
     /// It ran, and what it looked at is not well.
     ChecksFailed,
+    /// It had kms-server do the work, which ended with this code and said why.
+    Ended(u8),
 }
 
 /// The way the command ended, for scripts. Usage errors (2) are clap's.
@@ -79,7 +95,7 @@ const EXAMPLES: &str = "\
 Examples:
   kms lab                                        a whole key server here, until Ctrl-C
   kms doctor 127.0.0.1:5696                      what is wrong with a KMIP server, with a fix
-  kms init /etc/kms-server --address 192.0.2.7   a real node
+  kms init /etc/kms-server --address 192.0.2.7   a real node, the first of its cluster
   kms client add vc01 --issue                    make a vCenter known
   kms key list                                   the keys, and which VM each is for
   kms bench --lab                                how fast the lab answers
@@ -96,7 +112,7 @@ Environment:
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let format = arguments.output;
+    let format = arguments.format();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -107,6 +123,7 @@ fn main() -> ExitCode {
     match runtime.block_on(run(arguments)) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::ChecksFailed) => ExitCode::from(EXIT_FAILED),
+        Ok(Outcome::Ended(code)) => ExitCode::from(code),
         Err(error) => {
             print::error(format, &error);
             ExitCode::from(exit_code(&error))
@@ -115,10 +132,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
-    let format = arguments.output;
+    let format = arguments.format();
     match arguments.command {
         Command::Lab(arguments) => lab::run(arguments, format).await,
         Command::Init(arguments) => init::run(arguments, format),
+        Command::Join(arguments) => join::run(arguments, format).await,
         Command::Status(arguments) => status::run(arguments, format).await,
         Command::Client(arguments) => client::run(arguments, format).await,
         Command::Key(arguments) => key::run(arguments, format).await,

@@ -1,15 +1,19 @@
-//! A node's directory: what lies where, how it is found, and how a new one is made.
+//! A node's directory: what lies where and how it is found. How a new one is made is in `create`.
 
-use std::net::{IpAddr, SocketAddr};
+mod create;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use certs::{AltName, Authority, Existing, KeyKind, Profile, Subject};
+use certs::{AltName, Authority};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+pub(crate) use create::{NewLink, NewNode, Shown};
+
 use crate::admin::Admin;
-use crate::{config, file, time};
+use crate::{address, file};
 
 /// The configuration's name in a node's directory.
 const CONFIG: &str = "kms-server.toml";
@@ -71,6 +75,9 @@ pub(crate) struct Settings {
     pub(crate) kmip: KmipSettings,
     #[serde(default)]
     pub(crate) admin: AdminSettings,
+    /// Not there in the configuration of a node that stands alone.
+    #[serde(default)]
+    pub(crate) cluster: Option<ClusterSettings>,
 }
 
 /// `[node]`.
@@ -102,8 +109,18 @@ impl Default for AdminSettings {
     }
 }
 
+/// `[cluster]`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ClusterSettings {
+    #[serde(default = "link_listen")]
+    pub(crate) listen: SocketAddr,
+    pub(crate) advertise: String,
+}
+
 /// KMIP's port (IANA).
 pub(crate) const KMIP_PORT: u16 = 5696;
+/// The port of the links between nodes.
+pub(crate) const LINK_PORT: u16 = 5697;
 /// The admin port.
 pub(crate) const ADMIN_PORT: u16 = 5698;
 
@@ -112,24 +129,14 @@ pub(crate) fn kmip_listen() -> SocketAddr {
     SocketAddr::from(([0, 0, 0, 0], KMIP_PORT))
 }
 
+/// `[cluster] listen` when it is not set.
+pub(crate) fn link_listen() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], LINK_PORT))
+}
+
 /// `[admin] listen` when it is not set.
 pub(crate) fn admin_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], ADMIN_PORT))
-}
-
-/// A node to be made.
-#[derive(Clone, Debug)]
-pub(crate) struct NewNode {
-    /// Its name in logs.
-    pub(crate) name: String,
-    /// The addresses and names its certificate is for.
-    pub(crate) addresses: Vec<AltName>,
-    /// Where it listens for KMIP.
-    pub(crate) kmip: SocketAddr,
-    /// Where it listens for health checks.
-    pub(crate) admin: SocketAddr,
-    /// Its keys.
-    pub(crate) key_kind: KeyKind,
 }
 
 impl Node {
@@ -146,6 +153,11 @@ impl Node {
     /// The server's own lines, where the lab starts it.
     pub(crate) fn log(&self) -> PathBuf {
         self.dir.join("server.log")
+    }
+
+    /// Its data directory, where nobody changed the configuration's.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.dir.join("data").join(name)
     }
 
     /// A file of the TLS directory.
@@ -189,57 +201,6 @@ impl Node {
         let key_pem = Zeroizing::new(file::read_text(&key)?);
         Ok(Authority::load(&file::read_text(&self.tls("ca.pem"))?, &key_pem)?)
     }
-
-    /// Makes the directory of a new node: authority, server certificate, root key, and last the configuration, so that
-    /// a node whose configuration is there is whole. Keeps and refuses what is there.
-    pub(crate) fn create(dir: &Path, new: &NewNode) -> anyhow::Result<Self> {
-        let node = Node { dir: dir.to_owned() };
-        let kept = [node.config(), node.root_key(), node.tls("ca.key"), node.dir.join("data")];
-        if let Some(path) = kept.iter().find(|path| path.exists()) {
-            bail!(
-                "{} is there already and is kept. hint: a node's keys are in this directory; choose another one, or move it away",
-                path.display()
-            );
-        }
-        for directory in [node.dir.clone(), node.tls(""), node.dir.join("data")] {
-            file::private_directory(&directory)?;
-        }
-        let now = time::now_s();
-        let authority = Authority::create(
-            &format!("KMS CA of {}", new.name),
-            new.key_kind,
-            now,
-            Profile::Authority.days(),
-        )?;
-        let subject = Subject { common_name: common_name(new), alt_names: new.addresses.clone() };
-        let server = authority.issue(Profile::Server, &subject, new.key_kind, now)?;
-        let ca_pem = authority.cert_pem()?;
-        certs::write_private_key(&node.tls("ca.key"), &authority.key_pem()?, Existing::Refuse)?;
-        certs::write_certificate(&node.tls("ca.pem"), &ca_pem, Existing::Refuse)?;
-        certs::write_private_key(&node.tls("server.key"), &server.key_pem, Existing::Refuse)?;
-        let chain = format!("{}{ca_pem}", server.cert_pem);
-        certs::write_certificate(&node.tls("server.pem"), &chain, Existing::Refuse)?;
-        file::write(&node.root_key(), root_key()?.as_bytes(), file::PRIVATE, Existing::Refuse)?;
-        file::write(&node.config(), config::text(new).as_bytes(), file::PUBLIC, Existing::Refuse)?;
-        Ok(node)
-    }
-}
-
-/// The first address stands for the server where only one name fits.
-fn common_name(new: &NewNode) -> String {
-    let first = new.addresses.first().map(AltName::to_string);
-    first.filter(|name| name.len() <= certs::COMMON_NAME_CHARS_MAX).unwrap_or_else(|| new.name.clone())
-}
-
-/// 32 random bytes as 64 hex characters and a line end.
-fn root_key() -> anyhow::Result<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new([0_u8; 32]);
-    let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
-    random.fill(&mut *bytes).map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
-    let mut text = Zeroizing::new(String::with_capacity(65));
-    text.push_str(&Zeroizing::new(hex::encode(bytes.as_slice())));
-    text.push('\n');
-    Ok(text)
 }
 
 /// The address that clients connect to: the first of the certificate's that other machines can reach.
@@ -251,64 +212,17 @@ pub(crate) fn public_address(server_pem: &str, port: u16) -> anyhow::Result<Stri
     };
     let name = names.iter().find(|name| !is_local(name)).or(names.first());
     let name = name.context("the server certificate names no address. hint: give --address")?;
-    Ok(match name {
-        AltName::Ip(IpAddr::V6(address)) => format!("[{address}]:{port}"),
-        AltName::Ip(IpAddr::V4(address)) => format!("{address}:{port}"),
-        AltName::Dns(name) => format!("{name}:{port}"),
-    })
+    Ok(address::join(&name.to_string(), port))
+}
+
+/// The same of a certificate that may not be there or not be understood.
+pub(crate) fn public_address_of(server_pem: Option<&str>, port: u16) -> Option<String> {
+    public_address(server_pem?, port).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
-
-    fn new() -> NewNode {
-        NewNode {
-            name: "node1".into(),
-            addresses: vec![
-                AltName::Ip([127, 0, 0, 1].into()),
-                AltName::Dns("kms.example.test".into()),
-                AltName::Ip([192, 0, 2, 7].into()),
-            ],
-            kmip: kmip_listen(),
-            admin: admin_listen(),
-            key_kind: KeyKind::P256,
-        }
-    }
-
-    #[test]
-    fn a_new_node_is_whole_and_its_secrets_are_private() {
-        let dir = tempfile::tempdir().unwrap();
-        let node = Node::create(&dir.path().join("node1"), &new()).unwrap();
-        for secret in [node.root_key(), node.tls("ca.key"), node.tls("server.key")] {
-            let mode = std::fs::metadata(&secret).unwrap().permissions().mode() & 0o777;
-            assert_eq!(mode, 0o600, "{}", secret.display());
-        }
-        let root_key = std::fs::read_to_string(node.root_key()).unwrap();
-        assert_eq!((root_key.len(), hex::decode(root_key.trim_end()).unwrap().len()), (65, 32));
-        assert_eq!(node.socket().unwrap(), node.dir.join("data/admin.sock"));
-        assert_eq!(certs::certificates_from_pem(&node.server_pem().unwrap()).unwrap().len(), 2);
-        node.authority().unwrap();
-    }
-
-    #[test]
-    fn a_node_that_is_there_is_never_overwritten() {
-        let dir = tempfile::tempdir().unwrap();
-        let node = Node::create(dir.path(), &new()).unwrap();
-        let before = std::fs::read(node.root_key()).unwrap();
-        let error = Node::create(dir.path(), &new()).unwrap_err().to_string();
-        assert!(error.contains("is kept"), "{error}");
-        assert_eq!(std::fs::read(node.root_key()).unwrap(), before);
-    }
-
-    #[test]
-    fn clients_are_sent_to_an_address_that_others_can_reach() {
-        let dir = tempfile::tempdir().unwrap();
-        let node = Node::create(dir.path(), &new()).unwrap();
-        assert_eq!(public_address(&node.server_pem().unwrap(), 5696).unwrap(), "kms.example.test:5696");
-    }
 
     #[test]
     fn a_directory_without_a_node_is_said_to_be_so() {

@@ -5,9 +5,9 @@ use kmip::client::{Client, ClientConfig, ServerTrust, TlsVersions};
 use zeroize::Zeroizing;
 
 use super::{Arguments, Tls};
-use crate::client::pack::split_address;
-use crate::file;
 use crate::lab::description::Description;
+use crate::node::KMIP_PORT;
+use crate::{address, file};
 
 /// Address, files and TLS versions, as the command line has them.
 pub(super) struct Target {
@@ -31,8 +31,8 @@ impl Target {
                 (server.clone().unwrap_or_default(), cert.clone(), key.clone(), ca.clone())
             }
         };
-        let (host, port) = split_address(&server)?;
-        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let (host, port) = address::split(&server, KMIP_PORT)?;
+        let address = address::join(&host, port);
         let identity = match (cert, key) {
             (Some(cert), Some(key)) => {
                 Some((file::read_text(&cert)?, Zeroizing::new(file::read_text(&key)?)))

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use certs::{Existing, PrivateKeyPem};
 
 use super::texts;
 use crate::admin::{Client, Way};
-use crate::file;
 use crate::node::KMIP_PORT;
+use crate::{address, file};
 
 /// What the texts of a pack say.
 #[derive(Debug)]
@@ -35,7 +34,7 @@ impl Pack {
         client_pem: &str,
         key: Option<&PrivateKeyPem>,
     ) -> anyhow::Result<Self> {
-        let (host, port) = split_address(address)?;
+        let (host, port) = address::split(address, KMIP_PORT)?;
         let server = certs::inspect(server_pem.as_bytes())?;
         let mut pack = Pack {
             name: client.name.clone(),
@@ -76,35 +75,13 @@ impl Pack {
 
     /// Host and port as one text.
     pub(crate) fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        address::join(&self.host, self.port)
     }
 
     /// The server's fingerprint as vCenter shows it.
     pub(crate) fn server_sha1(&self) -> &str {
         &self.server_sha1
     }
-}
-
-/// Host and port of `host:port`, `[v6]:port` or a host alone, which has KMIP's port.
-pub(crate) fn split_address(text: &str) -> anyhow::Result<(String, u16)> {
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) => (host, rest.strip_prefix(':')),
-        None if text.matches(':').count() > 1 => (text, None),
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
-    let port = port.map_or(Ok(KMIP_PORT), str::parse).ok().filter(|port| *port != 0);
-    let host: certs::AltName = host.parse().with_context(|| format!("reading the address \"{text}\""))?;
-    let port = port.with_context(|| {
-        format!("the address \"{text}\" has no port from 1 to 65535. hint: 192.0.2.7:5696 or kms.example.test:5696")
-    })?;
-    Ok((host.to_string(), port))
 }
 
 /// The first certificate of a chain: vCenter pins the leaf.
@@ -119,17 +96,6 @@ fn first_certificate(pem: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_may_lack_its_port() {
-        assert_eq!(split_address("192.0.2.7").unwrap(), ("192.0.2.7".into(), 5696));
-        assert_eq!(split_address("kms.example.test:15696").unwrap(), ("kms.example.test".into(), 15696));
-        assert_eq!(split_address("[2001:db8::7]:5697").unwrap(), ("2001:db8::7".into(), 5697));
-        assert_eq!(split_address("2001:db8::7").unwrap(), ("2001:db8::7".into(), 5696));
-        for bad in ["", ":5696", "host:0", "host:70000", "a b:1"] {
-            assert!(split_address(bad).is_err(), "{bad:?}");
-        }
-    }
 
     #[test]
     fn only_the_leaf_of_a_chain_is_handed_out_for_pinning() {

@@ -6,14 +6,16 @@ use anyhow::Context;
 use certs::Existing;
 use serde::{Deserialize, Serialize};
 
+use super::control::NodeState;
 use super::server;
-use super::setup::{ClientFiles, Prepared};
+use super::setup::ClientFiles;
+use super::view::{self, View};
 use crate::admin::{Status, fingerprint};
 use crate::print::{self, Format};
 use crate::{file, node};
 
 /// lab.json. All paths are absolute.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Description {
     /// The address that clients use.
     pub(crate) vip: String,
@@ -22,17 +24,38 @@ pub(crate) struct Description {
     pub(crate) client: ClientDescription,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct NodeDescription {
     name: String,
+    /// In the lab, from 1: what `kms lab kill` and the like are told.
+    #[serde(default)]
+    number: usize,
     kmip: String,
     admin: String,
-    pid: u32,
+    /// Where the other nodes reach it: a port of the lab itself.
+    #[serde(default)]
+    link: String,
+    /// Nothing while it does not run.
+    pid: Option<u32>,
     dir: PathBuf,
 }
 
+impl From<NodeState> for NodeDescription {
+    fn from(node: NodeState) -> Self {
+        NodeDescription {
+            name: node.name,
+            number: node.number,
+            kmip: node.kmip.to_string(),
+            admin: node.admin.to_string(),
+            link: node.link,
+            pid: node.pid,
+            dir: node.dir,
+        }
+    }
+}
+
 /// Where a client's files are.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ClientDescription {
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
@@ -40,18 +63,18 @@ pub(crate) struct ClientDescription {
 }
 
 impl Description {
-    pub(super) fn new(prepared: &Prepared, pid: u32, client: &ClientFiles) -> Self {
+    /// A lab with these nodes, whose clients go to `vip`.
+    pub(super) fn new(vip: String, nodes: Vec<NodeState>, client: &ClientFiles) -> Self {
         Description {
-            vip: prepared.kmip.to_string(),
-            nodes: vec![NodeDescription {
-                name: "node1".to_owned(),
-                kmip: prepared.kmip.to_string(),
-                admin: prepared.admin.to_string(),
-                pid,
-                dir: prepared.node.dir.clone(),
-            }],
+            vip,
+            nodes: nodes.into_iter().map(NodeDescription::from).collect(),
             client: ClientDescription { cert: client.cert(), key: client.key(), ca: client.ca() },
         }
+    }
+
+    /// The same lab with its nodes as they are now.
+    pub(super) fn with(&self, nodes: Vec<NodeState>) -> Self {
+        Description { nodes: nodes.into_iter().map(NodeDescription::from).collect(), ..self.clone() }
     }
 
     /// Reads what the lab in this directory wrote.
@@ -65,7 +88,9 @@ impl Description {
     /// Waits until the servers of a lab that was killed have ended.
     pub(super) async fn servers_gone(&self) -> anyhow::Result<()> {
         for node in &self.nodes {
-            server::gone(node.pid, &node.dir).await?;
+            if let Some(pid) = node.pid {
+                server::gone(pid, &node.dir).await?;
+            }
         }
         Ok(())
     }
@@ -77,13 +102,17 @@ impl Description {
     }
 
     /// Says that the lab serves, and what to try.
-    pub(super) fn print(&self, status: &Status, format: Format) -> anyhow::Result<()> {
+    pub(super) fn print(&self, status: &Status, nodes: &[View], format: Format) -> anyhow::Result<()> {
         if format == Format::Json {
             return print::json(self);
         }
         let Some(node) = self.nodes.first() else { return Ok(()) };
+        let lab = node.dir.parent().unwrap_or(&node.dir);
         let client = &self.client;
-        print::heading("The lab serves.");
+        print::heading(match self.nodes.len() {
+            1 => "The lab serves: one node.".to_owned(),
+            count => format!("The lab serves: {count} nodes, and any of them answers for all."),
+        });
         print::facts(&[
             ("KMIP address", self.vip.clone()),
             ("Server SHA-1", format!("{}  (vCenter shows this one)", fingerprint(&status.tls.sha1))),
@@ -92,21 +121,29 @@ impl Description {
             ("  certificate", shown(&client.cert)),
             ("  private key", shown(&client.key)),
             ("  CA", shown(&client.ca)),
-            ("Node", shown(&node.dir)),
+            ("First node", shown(&node.dir)),
             ("Log", shown(&node.dir.join("server.log"))),
             ("Keys", status.objects.to_string()),
         ]);
+        print::line("");
+        view::print(nodes, Format::Table)?;
         let kms = this_command();
-        let lab = node.dir.parent().unwrap_or(&node.dir);
         // What the other commands find by themselves need not be typed.
         let is_found = is_here(lab);
         let of_lab = if is_found { String::new() } else { format!(" {}", shown(lab)) };
+        let at_lab = at_lab(lab);
         let of_node = if is_found { String::new() } else { format!(" --node {}", shown(&node.dir)) };
         print::line("");
         print::heading("Next, in another terminal");
         print::line(format!("  {kms} doctor --write --lab{of_lab}"));
         print::line(format!("  {kms} key create --tenant lab --name test01{of_node}"));
         print::line(format!("  {kms} key list{of_node}"));
+        if self.nodes.len() > 1 {
+            print::line(format!(
+                "  {kms} lab kill 1{at_lab}     the others go on; also start, stop, cont, cut, slow, heal"
+            ));
+            print::line(format!("  {kms} lab status{at_lab}"));
+        }
         let clicks = client.cert.with_file_name("CLICKS.md");
         print::line(format!("  less {}     how a vCenter is told of it", shown(&clicks)));
         print::line("");
@@ -118,6 +155,11 @@ impl Description {
 /// Whether this is the lab that commands find without being told.
 fn is_here(lab: &Path) -> bool {
     std::env::current_dir().and_then(std::fs::canonicalize).is_ok_and(|here| here.join(node::LAB) == lab)
+}
+
+/// What names this lab on a command line of `kms lab`: nothing where it is found without.
+pub(super) fn at_lab(lab: &Path) -> String {
+    if is_here(lab) { String::new() } else { format!(" --dir {}", shown(lab)) }
 }
 
 /// A path as one would type it here: relative where it lies below, quoted where it must be.
@@ -147,9 +189,11 @@ mod tests {
             vip: "127.0.0.1:5696".into(),
             nodes: vec![NodeDescription {
                 name: "node1".into(),
+                number: 1,
                 kmip: "127.0.0.1:5696".into(),
                 admin: "127.0.0.1:5698".into(),
-                pid: 7,
+                link: "127.0.0.1:5697".into(),
+                pid: Some(7),
                 dir: "/lab/node1".into(),
             }],
             client: ClientDescription {
@@ -166,8 +210,8 @@ mod tests {
             read,
             serde_json::json!({
                 "vip": "127.0.0.1:5696",
-                "nodes": [{"name": "node1", "kmip": "127.0.0.1:5696", "admin": "127.0.0.1:5698", "pid": 7,
-                    "dir": "/lab/node1"}],
+                "nodes": [{"name": "node1", "number": 1, "kmip": "127.0.0.1:5696", "admin": "127.0.0.1:5698",
+                    "link": "127.0.0.1:5697", "pid": 7, "dir": "/lab/node1"}],
                 "client": {"cert": "/lab/client/cert.pem", "key": "/lab/client/key.pem",
                     "ca": "/lab/client/ca.pem"},
             })

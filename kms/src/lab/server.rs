@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,7 +15,8 @@ use hyper::Method;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::net::TcpStream;
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{ChildStdin, Command};
+use tokio::sync::watch;
 
 use super::Stop;
 use crate::http;
@@ -22,6 +25,12 @@ use crate::print;
 
 /// Longest wait for a server that was told to stop, before it is killed. More than its own drain time (10 s).
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Longest wait for the kernel to stop, or to end, all threads of a server.
+const SIGNAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two looks at threads, whose state the kernel tells only when asked.
+const THREADS_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Longest wait for a started server to serve: a large log is read first.
 pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,11 +44,16 @@ const READY_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Lines of the log that are shown when a server ends by itself.
 const LAST_LINES: usize = 15;
 
-/// A started server.
+/// A started server. Killed when it is dropped while it runs.
 #[derive(Debug)]
 pub(super) struct Server {
-    child: Child,
     pid: u32,
+    /// How it ended, once it has.
+    ended: watch::Receiver<Option<String>>,
+    /// Whether we ended it.
+    told: Arc<AtomicBool>,
+    /// Whether it stands still, as we told it to.
+    frozen: AtomicBool,
     /// The server ends when this closes (`--lifeline`), which the kernel does for us when this process is killed.
     _lifeline: ChildStdin,
     log: PathBuf,
@@ -69,7 +83,16 @@ impl Server {
             .with_context(|| format!("starting {}", program.display()))?;
         let lifeline = child.stdin.take().context("the server has no lifeline")?;
         let pid = child.id().context("the server ended before it began")?;
-        Ok(Server { child, pid, _lifeline: lifeline, log, log_start })
+        let (sender, ended) = watch::channel(None);
+        tokio::spawn(async move {
+            let how = match child.wait().await {
+                Ok(status) => status.to_string(),
+                Err(error) => format!("how is not known: {error}"),
+            };
+            sender.send_replace(Some(how));
+        });
+        let (told, frozen) = (Arc::default(), AtomicBool::new(false));
+        Ok(Server { pid, ended, told, frozen, _lifeline: lifeline, log, log_start })
     }
 
     /// Its process.
@@ -77,19 +100,51 @@ impl Server {
         self.pid
     }
 
-    /// Waits until it ends by itself, and says so as an error.
-    pub(super) async fn ended(&mut self) -> anyhow::Result<anyhow::Error> {
-        let status = self.child.wait().await.context("waiting for the server")?;
-        Ok(self.died(status))
+    /// Whether it has not ended; it may stand still.
+    pub(super) fn is_running(&self) -> bool {
+        self.ended.borrow().is_none()
     }
 
-    fn died(&self, status: ExitStatus) -> anyhow::Error {
+    /// Whether it runs and stands still.
+    pub(super) fn is_frozen(&self) -> bool {
+        self.is_running() && self.frozen.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has ended, and not because we told it to.
+    pub(super) fn ended_by_itself(&self) -> bool {
+        !self.is_running() && !self.told.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it ends, and says how. Needs the server no longer.
+    pub(super) fn end(&self) -> impl Future<Output = String> + Send + 'static {
+        let mut ended = self.ended.clone();
+        async move {
+            let how = ended.wait_for(Option::is_some).await;
+            // Who would say how is gone only when this process ends.
+            how.ok().and_then(|how| how.clone()).unwrap_or_default()
+        }
+    }
+
+    /// That it ended by itself, as an error with its last lines.
+    pub(super) fn died(&self) -> anyhow::Error {
         let lines = self.last_lines();
         let lines = if lines.is_empty() { "(it said nothing)" } else { &lines };
         anyhow::anyhow!(
-            "kms-server ended by itself ({status}); its last lines:\n{lines}\nhint: the whole log is {}; started again, the lab keeps its keys",
+            "kms-server ended by itself ({}); its last lines:\n{lines}\nhint: the whole log is {}; started again, the lab keeps its keys",
+            self.how(),
             self.log.display()
         )
+    }
+
+    /// The same in one line.
+    pub(super) fn died_line(&self) -> String {
+        let lines = self.last_lines();
+        let last = lines.lines().last().unwrap_or("it said nothing").trim().to_owned();
+        format!("ended by itself ({}): {last}", self.how())
+    }
+
+    fn how(&self) -> String {
+        self.ended.borrow().clone().unwrap_or_else(|| "still running".to_owned())
     }
 
     /// The last lines of this run.
@@ -97,24 +152,85 @@ impl Server {
         last_lines(&self.log, self.log_start).unwrap_or_default()
     }
 
-    /// Tells it to stop, waits, and kills it when it does not, or when asked a second time.
-    pub(super) async fn stop(mut self, again: &mut Stop) -> anyhow::Result<()> {
-        if self.child.try_wait().context("waiting for the server")?.is_some() {
-            return Ok(());
-        }
-        if let Ok(pid) = i32::try_from(self.pid) {
-            // It may have ended just now, which is what is wanted.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        }
-        tokio::select! {
-            ended = self.child.wait() => return ended.map(|_| ()).context("waiting for the server"),
-            () = tokio::time::sleep(STOP_TIMEOUT) => {
-                print::note(format!("kms-server did not stop within {} s and is killed", STOP_TIMEOUT.as_secs()));
-            }
-            () = again.asked() => {}
-        }
-        self.child.kill().await.context("killing the server")
+    /// SIGKILL, and waits for the end.
+    pub(super) async fn kill(&self) -> anyhow::Result<()> {
+        self.told.store(true, Ordering::Relaxed);
+        self.signal(Signal::SIGKILL);
+        let ended = tokio::time::timeout(SIGNAL_TIMEOUT, self.end()).await;
+        ended
+            .map(drop)
+            .with_context(|| format!("process {} does not end: the system is busy with it", self.pid))
     }
+
+    /// SIGSTOP: it stands still, its connections open. Waits until every thread does: the signal comes to one after
+    /// the other, so the server may answer for a moment more.
+    pub(super) async fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGSTOP);
+        self.frozen.store(true, Ordering::Relaxed);
+        let deadline = Instant::now() + SIGNAL_TIMEOUT;
+        while !self.stands_still() {
+            if Instant::now() >= deadline {
+                bail!("process {} does not stop: the system is busy with it", self.pid);
+            }
+            tokio::time::sleep(THREADS_INTERVAL).await;
+        }
+        Ok(())
+    }
+
+    /// Whether every thread stands still, as the kernel tells.
+    fn stands_still(&self) -> bool {
+        let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", self.pid)) else { return true };
+        tasks.filter_map(Result::ok).all(|task| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // The state stands behind the name, which is in brackets and may hold anything.
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 't']))
+        })
+    }
+
+    /// SIGCONT, after [`Server::freeze`].
+    pub(super) fn thaw(&self) {
+        self.frozen.store(false, Ordering::Relaxed);
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = i32::try_from(self.pid).ok().filter(|_| self.is_running()) {
+            // It may have ended just now: then there is nobody to tell.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGKILL);
+    }
+}
+
+/// Tells servers to stop, all at once, frozen ones too; waits, and kills those that do not, or all when asked a second
+/// time.
+pub(super) async fn stop(servers: &[Arc<Server>], again: &mut Stop) -> anyhow::Result<()> {
+    for server in servers {
+        server.told.store(true, Ordering::Relaxed);
+        server.signal(Signal::SIGTERM);
+        server.thaw();
+    }
+    let all_ended = async {
+        for server in servers {
+            server.end().await;
+        }
+    };
+    tokio::select! {
+        () = all_ended => return Ok(()),
+        () = tokio::time::sleep(STOP_TIMEOUT) => {
+            print::note(format!("kms-server did not stop within {} s and is killed", STOP_TIMEOUT.as_secs()));
+        }
+        () = again.asked() => {}
+    }
+    for server in servers {
+        server.kill().await?;
+    }
+    Ok(())
 }
 
 fn last_lines(log: &Path, start: u64) -> std::io::Result<String> {
@@ -130,9 +246,13 @@ fn last_lines(log: &Path, start: u64) -> std::io::Result<String> {
     Ok(Vec::from(last).join("\n"))
 }
 
-/// Waits until the process that served the node in `dir` has ended; another process with its number is none.
+/// Waits until the process that served the node in `dir` has ended; another process with its number is none. One that
+/// was left frozen goes on, so that it can notice that its lab is gone.
 pub(super) async fn gone(pid: u32, dir: &Path) -> anyhow::Result<()> {
     let deadline = Instant::now() + STOP_TIMEOUT;
+    if let Some(pid) = i32::try_from(pid).ok().filter(|_| serves(pid, dir)) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
+    }
     while serves(pid, dir) {
         if Instant::now() >= deadline {
             bail!("the server of a lab that was killed still runs, process {pid}. hint: stop it: kill {pid}");
@@ -149,8 +269,8 @@ fn serves(pid: u32, dir: &Path) -> bool {
 }
 
 /// Waits until a node's /readyz says that it serves. Fails with the last reason why not.
-pub(super) async fn ready(admin: SocketAddr) -> Result<(), String> {
-    let deadline = Instant::now() + READY_TIMEOUT;
+pub(super) async fn ready(admin: SocketAddr, within: Duration) -> Result<(), String> {
+    let deadline = Instant::now() + within;
     loop {
         let asked = tokio::time::timeout(READY_ANSWER_TIMEOUT, ask_ready(admin)).await;
         match asked.unwrap_or_else(|_| Err("/readyz does not answer".to_owned())) {
@@ -191,22 +311,51 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_dies_is_reported_with_its_last_lines() {
-        let (_dir, mut server) = start("echo 'error: the root key is gone' >&2; exit 7");
-        let error = server.ended().await.unwrap().to_string();
+        let (_dir, server) = start("echo 'error: the root key is gone' >&2; exit 7");
+        assert_eq!(server.end().await, "exit status: 7");
+        assert!(server.ended_by_itself());
+        let error = server.died().to_string();
         assert!(error.contains("exit status: 7") && error.contains("the root key is gone"), "{error}");
         assert!(!error.contains("run before"), "{error}");
+        assert_eq!(server.died_line(), "ended by itself (exit status: 7): error: the root key is gone");
     }
 
-    #[tokio::test]
-    async fn a_server_is_told_to_stop_before_it_is_killed() {
+    /// A server that is ready, and says when it is told to stop.
+    async fn obedient() -> (tempfile::TempDir, Server) {
         let (dir, server) = start(
             "trap 'echo stopped > stopped; exit 0' TERM; echo ready > ready; while :; do sleep 0.05; done",
         );
         while !dir.path().join("ready").exists() {
             tokio::task::yield_now().await;
         }
-        server.stop(&mut Stop::new().unwrap()).await.unwrap();
+        (dir, server)
+    }
+
+    #[tokio::test]
+    async fn a_server_is_told_to_stop_before_it_is_killed() {
+        let (dir, server) = obedient().await;
+        stop(&[Arc::new(server)], &mut Stop::new().unwrap()).await.unwrap();
         assert!(dir.path().join("stopped").exists());
+    }
+
+    #[tokio::test]
+    async fn a_frozen_server_stands_still_and_is_told_to_stop_all_the_same() {
+        let (dir, server) = obedient().await;
+        server.freeze().await.unwrap();
+        assert!(server.is_frozen() && server.stands_still() && server.is_running());
+        stop(&[Arc::new(server)], &mut Stop::new().unwrap()).await.unwrap();
+        assert!(dir.path().join("stopped").exists());
+    }
+
+    #[tokio::test]
+    async fn a_frozen_server_goes_on_and_a_killed_one_does_not() {
+        let (dir, server) = obedient().await;
+        server.freeze().await.unwrap();
+        server.thaw();
+        assert!(!server.is_frozen());
+        server.kill().await.unwrap();
+        assert!(!server.is_running() && !server.ended_by_itself());
+        assert!(!dir.path().join("stopped").exists());
     }
 
     #[tokio::test]
@@ -217,21 +366,17 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(!serves(server.pid(), Path::new("/elsewhere")), "another process is none of ours");
+        server.freeze().await.unwrap();
         server._lifeline = other_stdin();
-        let Server { child, pid, .. } = &mut server;
-        // It is our child here, so someone has to take its exit status for its number to be free.
-        let (gone, ended) = tokio::join!(gone(*pid, dir.path()), child.wait());
-        assert!(gone.is_ok() && ended.is_ok());
+        gone(server.pid(), dir.path()).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_server_ends_when_its_lifeline_is_cut() {
         let (_dir, mut server) = start("cat; exit 3");
         // What the kernel does when the lab is killed.
-        let Server { child, _lifeline, .. } = &mut server;
-        let replaced = std::mem::replace(_lifeline, other_stdin());
-        drop(replaced);
-        assert_eq!(child.wait().await.unwrap().code(), Some(3));
+        server._lifeline = other_stdin();
+        assert_eq!(server.end().await, "exit status: 3");
     }
 
     fn other_stdin() -> ChildStdin {

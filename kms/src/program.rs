@@ -1,19 +1,51 @@
-//! Which kms-server the lab starts: the one beside this program, else the one on PATH. Run by cargo, it is built first,
-//! so that `cargo run -- lab` works on a fresh clone.
+//! The kms-server program, for commands that start it: the one beside this program, else the one on PATH. Run by cargo,
+//! it is built first, so that `cargo run -- lab` works on a fresh clone.
+//!
+//! Only the server opens a store: what a command wants of one that is not served, it has the server do.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use tokio::process::Command;
 
-use crate::print;
+use crate::{Outcome, print};
 
 const PROGRAM: &str = "kms-server";
 
-/// The program to start.
-pub(super) async fn server_program(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+/// Which kms-server a command starts.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Chosen {
+    /// The kms-server program [default: the one beside this program, else the one on PATH]
+    #[arg(long = "server", env = "KMS_SERVER", value_name = "FILE", hide_env_values = true)]
+    program: Option<PathBuf>,
+}
+
+impl Chosen {
+    /// Finds it.
+    pub(crate) async fn find(self) -> anyhow::Result<PathBuf> {
+        server_program(self.program).await
+    }
+}
+
+/// Runs the server for one task; its words are ours, and the way it ended is how this command ends.
+pub(crate) async fn run_through(
+    program: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> anyhow::Result<Outcome> {
+    let mut command = Command::new(program);
+    command.args(arguments).kill_on_drop(true);
+    let status = command.status().await.with_context(|| format!("running {}", program.display()))?;
+    match status.code().map(u8::try_from) {
+        Some(Ok(0)) => Ok(Outcome::Done),
+        Some(Ok(code)) => Ok(Outcome::Ended(code)),
+        Some(Err(_)) | None => bail!("{PROGRAM} was ended before it was done ({status})"),
+    }
+}
+
+async fn server_program(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     if let Some(program) = given {
-        // Absolute, as the server is started in its node's directory.
+        // Absolute, as a lab's server is started in its node's directory.
         return std::fs::canonicalize(&program).with_context(|| format!("finding {}", program.display()));
     }
     let this = std::env::current_exe().context("finding this program's own directory")?;

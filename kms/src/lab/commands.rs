@@ -1,0 +1,117 @@
+//! `kms lab kill`, `stop`, `cut` and so on: what another terminal does to the nodes of a lab that runs.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Subcommand;
+
+use super::control::{self, Action, Answer, Ask};
+use super::setup::NODES_MAX;
+use super::view;
+use crate::print::{self, Format};
+use crate::{Outcome, node};
+
+/// Longest delay of a slow link.
+const SLOW_MS_MAX: u64 = 60_000;
+
+/// What is done to a lab that runs.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show the nodes: role, term, what each has applied, and what is done to it
+    Status {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Kill nodes, as a power cut of their machine would (SIGKILL)
+    Kill(Target),
+    /// Start nodes again that were killed or ended
+    Start(Target),
+    /// Let nodes stand still, their connections open, as a machine that hangs (SIGSTOP)
+    Stop(Target),
+    /// Let stopped nodes go on (SIGCONT)
+    Cont(Target),
+    /// Cut the links between nodes and all others; clients still reach them
+    Cut(Target),
+    /// Slow the links of nodes down, each way
+    Slow {
+        /// By how many milliseconds
+        #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SLOW_MS_MAX))]
+        ms: u64,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Make the links of nodes whole and fast again
+    Heal(Target),
+}
+
+/// Which lab.
+#[derive(Debug, clap::Args)]
+pub(super) struct At {
+    /// The lab's directory
+    #[arg(long, default_value = node::LAB, value_name = "DIR")]
+    dir: PathBuf,
+}
+
+/// Which of its nodes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Target {
+    /// Nodes: 1 or node1, and so on; several at once
+    #[arg(required = true, value_name = "NODE", value_parser = parse_node)]
+    nodes: Vec<usize>,
+    #[command(flatten)]
+    at: At,
+}
+
+fn parse_node(text: &str) -> Result<usize, String> {
+    let number = text.strip_prefix("node").unwrap_or(text).parse().ok();
+    number
+        .filter(|number| (1..=NODES_MAX).contains(number))
+        .ok_or_else(|| format!("a node is 1 to {NODES_MAX}"))
+}
+
+pub(super) async fn run(command: Command, format: Format) -> anyhow::Result<Outcome> {
+    let (action, target) = match command {
+        Command::Status { at } => {
+            let Answer::Nodes(nodes) = control::ask(&at.dir, &Ask::Status).await? else {
+                bail!("the lab answered something else. hint: it runs another version of kms");
+            };
+            view::print(&view::look(nodes).await, format)?;
+            return Ok(Outcome::Done);
+        }
+        Command::Kill(target) => (Action::Kill, target),
+        Command::Start(target) => (Action::Start, target),
+        Command::Stop(target) => (Action::Stop, target),
+        Command::Cont(target) => (Action::Cont, target),
+        Command::Cut(target) => (Action::Cut, target),
+        Command::Slow { ms, target } => (Action::Slow { ms }, target),
+        Command::Heal(target) => (Action::Heal, target),
+    };
+    let mut nodes = target.nodes;
+    nodes.sort_unstable();
+    nodes.dedup();
+    let Answer::Done { done, failed } = control::ask(&target.at.dir, &Ask::Do { action, nodes }).await?
+    else {
+        bail!("the lab answered something else. hint: it runs another version of kms");
+    };
+    match format {
+        Format::Json => print::json(&serde_json::json!({ "done": done }))?,
+        Format::Table => done.iter().for_each(print::line),
+    }
+    match failed {
+        Some(failed) => bail!(failed),
+        None => Ok(Outcome::Done),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_a_number_or_a_name() {
+        assert_eq!((parse_node("2"), parse_node("node3")), (Ok(2), Ok(3)));
+        for bad in ["", "0", "6", "node", "-1", "node0"] {
+            assert!(parse_node(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The lab's nodes as a table: what the lab knows of each, and what each says of itself.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use super::control::{NodeState, State};
+use crate::admin::{Admin, Cluster, Status};
+use crate::node::Node;
+use crate::print::{self, Format};
+
+/// Longest wait for a node's answer: one that stands still never answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// One node.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    #[serde(flatten)]
+    known: NodeState,
+    /// Whether it answers at all.
+    answers: bool,
+    role: Option<String>,
+    term: Option<u64>,
+    applied: Option<u64>,
+    lag: Option<u64>,
+    /// Its number in the cluster, which is another than that in the lab when a join was broken off.
+    member: Option<u64>,
+}
+
+/// Asks all nodes at once.
+pub(super) async fn look(nodes: Vec<NodeState>) -> Vec<View> {
+    let mut asks = JoinSet::new();
+    for (place, known) in nodes.into_iter().enumerate() {
+        asks.spawn(async move {
+            let said = match known.pid {
+                Some(_) => ask(&known.dir).await,
+                None => None,
+            };
+            (place, known, said)
+        });
+    }
+    let mut answers = asks.join_all().await;
+    answers.sort_by_key(|(place, ..)| *place);
+    // Only the leader knows how far the others are.
+    let is_leader = |said: &Option<(Status, Option<Cluster>)>| {
+        said.as_ref().and_then(|(status, _)| status.role.as_deref()) == Some("leader")
+    };
+    let leaders = answers.iter().filter(|(_, _, said)| is_leader(said));
+    let newest =
+        leaders.filter_map(|(_, _, said)| said.as_ref()?.1.clone()).max_by_key(|cluster| cluster.term);
+    answers
+        .into_iter()
+        .map(|(_, known, said)| view(known, said.map(|(status, _)| status), newest.as_ref()))
+        .collect()
+}
+
+async fn ask(dir: &Path) -> Option<(Status, Option<Cluster>)> {
+    let admin = Admin::at(&Node { dir: dir.to_owned() }.socket().ok()?);
+    let status = tokio::time::timeout(ANSWER_TIMEOUT, admin.status()).await.ok()?.ok()?;
+    let cluster = tokio::time::timeout(ANSWER_TIMEOUT, admin.cluster()).await.ok().and_then(Result::ok);
+    Some((status, cluster))
+}
+
+fn view(known: NodeState, said: Option<Status>, leader: Option<&Cluster>) -> View {
+    let Some(status) = said else {
+        return View {
+            known,
+            answers: false,
+            role: None,
+            term: None,
+            applied: None,
+            lag: None,
+            member: None,
+        };
+    };
+    let of_leader =
+        leader.and_then(|cluster| cluster.nodes.iter().find(|node| Some(node.number) == status.number));
+    View {
+        known,
+        answers: true,
+        role: status.role,
+        term: status.term,
+        applied: Some(status.log.applied),
+        lag: of_leader.and_then(|node| node.lag),
+        member: status.number,
+    }
+}
+
+/// Prints them.
+pub(super) fn print(nodes: &[View], format: Format) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return print::json(&serde_json::json!({ "nodes": nodes }));
+    }
+    let header = ["NODE", "ROLE", "TERM", "APPLIED", "LAG", "PID", "STATE", "KMIP"];
+    print::table(&header, nodes.iter().map(row));
+    Ok(())
+}
+
+fn row(view: &View) -> Vec<String> {
+    let count = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let known = &view.known;
+    let role = match (view.answers, known.pid) {
+        (true, _) => view.role.clone().unwrap_or_else(|| "-".to_owned()),
+        (false, Some(_)) => "does not answer".to_owned(),
+        (false, None) => "-".to_owned(),
+    };
+    let name = match view.member {
+        Some(member) if member != known.number as u64 => format!("{} (number {member})", known.name),
+        Some(_) | None => known.name.clone(),
+    };
+    vec![
+        name,
+        role,
+        count(view.term),
+        count(view.applied),
+        count(view.lag),
+        count(known.pid.map(u64::from)),
+        state(known),
+        known.kmip.to_string(),
+    ]
+}
+
+/// All that is the matter with a node.
+fn state(known: &NodeState) -> String {
+    let mut words = match known.state {
+        State::Serving | State::Cut | State::Slow => Vec::new(),
+        State::Killed => vec!["killed".to_owned()],
+        State::Ended => vec!["ended by itself".to_owned()],
+        State::Stopped => vec!["stopped".to_owned()],
+    };
+    if known.cut {
+        words.push("cut".to_owned());
+    }
+    if known.slow_ms > 0 {
+        words.push(format!("slow by {} ms", known.slow_ms));
+    }
+    if words.is_empty() { "serving".to_owned() } else { words.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(state: State) -> NodeState {
+        NodeState {
+            number: 2,
+            name: "node2".into(),
+            kmip: ([127, 0, 0, 1], 5706).into(),
+            admin: ([127, 0, 0, 1], 5708).into(),
+            link: "127.0.0.1:5707".into(),
+            pid: Some(7),
+            dir: "/lab/node2".into(),
+            state,
+            cut: false,
+            slow_ms: 0,
+        }
+    }
+
+    const STATUS: &str = r#"{"node":"node2","version":"1","started":"","objects":0,"clients":1,"kmip":"","admin":"",
+        "log":{"applied":118,"first":1,"snapshot":0},"tls":{"subject":"","not_after":"","sha1":"","sha256":""},
+        "number":4,"role":"follower","term":3,"leader":1,"members":3,"quorum":true}"#;
+
+    const CLUSTER: &str = r#"{"number":1,"term":3,"leader":1,"quorum":true,"nodes":[{"number":4,"name":"node2",
+        "link":"","kmip":"","role":"voter","reachable":true,"applied":118,"lag":2}]}"#;
+
+    #[test]
+    fn a_node_is_shown_with_what_it_and_the_leader_say() {
+        let cluster: Cluster = serde_json::from_str(CLUSTER).unwrap();
+        let view = view(known(State::Serving), Some(serde_json::from_str(STATUS).unwrap()), Some(&cluster));
+        assert_eq!(
+            row(&view),
+            ["node2 (number 4)", "follower", "3", "118", "2", "7", "serving", "127.0.0.1:5706"]
+        );
+        let json = serde_json::to_value(&view).unwrap();
+        assert_eq!(
+            (&json["state"], &json["role"], &json["lag"]),
+            (&"serving".into(), &"follower".into(), &2.into())
+        );
+    }
+
+    #[test]
+    fn a_node_that_stands_still_does_not_answer() {
+        let mut known = known(State::Stopped);
+        known.cut = true;
+        known.slow_ms = 200;
+        let row = row(&view(known, None, None));
+        assert_eq!((row[1].as_str(), row[6].as_str()), ("does not answer", "stopped, cut, slow by 200 ms"));
+    }
+
+    #[test]
+    fn a_killed_node_has_no_process() {
+        let mut known = known(State::Killed);
+        known.pid = None;
+        let row = row(&view(known, None, None));
+        assert_eq!((row[1].as_str(), row[5].as_str(), row[6].as_str()), ("-", "-", "killed"));
+    }
+}
