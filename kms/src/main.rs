@@ -7,6 +7,7 @@ mod address;
 mod admin;
 mod bench;
 mod client;
+mod cluster;
 mod completions;
 mod config;
 mod conform;
@@ -67,6 +68,7 @@ enum Command {
     Lab(lab::Arguments),
     Init(init::Arguments),
     Join(join::Arguments),
+    Cluster(cluster::Arguments),
     Status(status::Arguments),
     Client(client::Arguments),
     Key(key::Arguments),
@@ -96,6 +98,8 @@ Examples:
   kms lab                                        a whole key server here, until Ctrl-C
   kms doctor 127.0.0.1:5696                      what is wrong with a KMIP server, with a fix
   kms init /etc/kms-server --address 192.0.2.7   a real node, the first of its cluster
+  kms cluster invite                             a token for `kms join` on the next machine
+  kms cluster status                             who is there, who leads, who lags
   kms client add vc01 --issue                    make a vCenter known
   kms key list                                   the keys, and which VM each is for
   kms bench --lab                                how fast the lab answers
@@ -137,6 +141,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Lab(arguments) => lab::run(arguments, format).await,
         Command::Init(arguments) => init::run(arguments, format),
         Command::Join(arguments) => join::run(arguments, format).await,
+        Command::Cluster(arguments) => cluster::run(arguments, format).await,
         Command::Status(arguments) => status::run(arguments, format).await,
         Command::Client(arguments) => client::run(arguments, format).await,
         Command::Key(arguments) => key::run(arguments, format).await,
