@@ -5,6 +5,7 @@
 
 mod address;
 mod admin;
+mod backup;
 mod bench;
 mod client;
 mod cluster;
@@ -21,6 +22,7 @@ mod lab;
 mod node;
 mod print;
 mod program;
+mod salvage;
 mod status;
 mod time;
 
@@ -72,6 +74,8 @@ enum Command {
     Status(status::Arguments),
     Client(client::Arguments),
     Key(key::Arguments),
+    Backup(backup::Arguments),
+    Salvage(salvage::Arguments),
     Doctor(doctor::Arguments),
     Conform(conform::Arguments),
     Bench(bench::Arguments),
@@ -102,6 +106,7 @@ Examples:
   kms cluster status                             who is there, who leads, who lags
   kms client add vc01 --issue                    make a vCenter known
   kms key list                                   the keys, and which VM each is for
+  kms backup create                              all keys, sealed, in one file
   kms bench --lab                                how fast the lab answers
 
 Exit codes:
@@ -145,6 +150,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Status(arguments) => status::run(arguments, format).await,
         Command::Client(arguments) => client::run(arguments, format).await,
         Command::Key(arguments) => key::run(arguments, format).await,
+        Command::Backup(arguments) => backup::run(arguments, format).await,
+        Command::Salvage(arguments) => salvage::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments, format).await,
         Command::Conform(arguments) => conform::run(arguments, format).await,
         Command::Bench(arguments) => bench::run(arguments, format).await,
