@@ -10,8 +10,8 @@ mod token;
 
 pub use bundle::{Bundle, BundleError};
 pub use newcomer::{JoinError, join};
-pub use token::{Token, TokenError};
 pub(crate) use token::{Secret, digest};
+pub use token::{Token, TokenError};
 
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -33,6 +33,9 @@ pub struct JoinRequest {
 /// Shows no secret.
 impl std::fmt::Debug for JoinRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JoinRequest").field("name", &self.name).field("link", &self.link).finish_non_exhaustive()
+        f.debug_struct("JoinRequest")
+            .field("name", &self.name)
+            .field("link", &self.link)
+            .finish_non_exhaustive()
     }
 }

@@ -113,7 +113,8 @@ impl Metrics {
         registry.register("handshakes", "TLS handshakes by result", all.handshakes.clone());
         registry.register("handshake_seconds", "Time of complete handshakes", all.handshake_seconds.clone());
         registry.register("log_syncs", "Syncs of the log to disk", all.syncs.clone());
-        let help = "Leader: time from a decided entry to its being on a majority of disks and carried out here";
+        let help =
+            "Leader: time from a decided entry to its being on a majority of disks and carried out here";
         registry.register("log_commit_seconds", help, all.commit_seconds.clone());
         let help = "Leader: requests gathered into one log entry";
         registry.register("log_requests_per_entry", help, all.requests_per_entry.clone());

@@ -175,7 +175,8 @@ fn check(key: &Key, value: &Spanned<DeValue<'_>>) -> Result<Value, String> {
         }
         Kind::HostPort => {
             let text = text()?;
-            let parts = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            let parts =
+                text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
             match parts {
                 Some(_) => Ok(Value::Text(text.to_owned())),
                 None => Err(format!(

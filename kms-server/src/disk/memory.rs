@@ -221,7 +221,8 @@ impl Held {
     /// changed, not what there is.
     fn take_over(&mut self, now: &Held, changed_from: u64) {
         let last = self.purged_to + self.entries.len() as u64;
-        self.entries.truncate((changed_from.saturating_sub(1).clamp(self.purged_to, last) - self.purged_to) as usize);
+        self.entries
+            .truncate((changed_from.saturating_sub(1).clamp(self.purged_to, last) - self.purged_to) as usize);
         let gone = now.purged_to.saturating_sub(self.purged_to).min(self.entries.len() as u64);
         self.entries.drain(..gone as usize);
         self.purged_to = now.purged_to;

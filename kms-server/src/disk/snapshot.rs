@@ -382,16 +382,8 @@ impl SnapshotReader {
     }
 
     fn read_from(file: Source, path: PathBuf) -> Result<SnapshotReader, SnapshotError> {
-        let mut reader = SnapshotReader {
-            file,
-            path,
-            index: 0,
-            count: 0,
-            read: 0,
-            offset: 0,
-            checksum: 0,
-            ended: false,
-        };
+        let mut reader =
+            SnapshotReader { file, path, index: 0, count: 0, read: 0, offset: 0, checksum: 0, ended: false };
         let magic: [u8; 7] = reader.take()?;
         let [version] = reader.take()?;
         if magic != *MAGIC {

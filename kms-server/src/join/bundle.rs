@@ -49,7 +49,9 @@ impl std::fmt::Debug for Bundle {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
     /// Another token's, or changed on the way.
-    #[error("what the cluster sent cannot be opened with this token; hint: make a new one, kms cluster invite")]
+    #[error(
+        "what the cluster sent cannot be opened with this token; hint: make a new one, kms cluster invite"
+    )]
     Refused,
     /// Opened, and not understood.
     #[error("what the cluster sent is not understood: {0}; hint: are all nodes of one version?")]
@@ -59,8 +61,7 @@ pub enum BundleError {
 impl Bundle {
     /// Seals it under a token's secret.
     pub fn seal(&self, secret: &Secret) -> Result<Vec<u8>, BundleError> {
-        let mut sealed =
-            serde_json::to_vec(self).map_err(|error| BundleError::Form(error.to_string()))?;
+        let mut sealed = serde_json::to_vec(self).map_err(|error| BundleError::Form(error.to_string()))?;
         let nonce: [u8; NONCE_LEN] = entropy::array();
         key(secret)?
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)

@@ -22,10 +22,14 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
     /// Something is there already that would be overwritten.
-    #[error("{0} is there already and is kept; hint: a node joins into a directory that kms join made, and only once")]
+    #[error(
+        "{0} is there already and is kept; hint: a node joins into a directory that kms join made, and only once"
+    )]
     Taken(String),
     /// No member could be asked.
-    #[error("no member of the cluster could be asked:{0}\nhint: is the link port open from here, and was the token copied whole?")]
+    #[error(
+        "no member of the cluster could be asked:{0}\nhint: is the link port open from here, and was the token copied whole?"
+    )]
     Unreachable(String),
     /// A member was asked and refused.
     #[error("the cluster refused: {0}")]
@@ -54,16 +58,19 @@ pub enum JoinError {
 /// # Errors
 /// [`JoinError`]; where a member was asked, the token may be used up.
 pub async fn join(token: &Token, name: &str, paths: &JoinPaths) -> Result<u64, JoinError> {
-    paths.all().into_iter().find(|path| path.exists()).map_or(Ok(()), |path| {
-        Err(JoinError::Taken(path.display().to_string()))
-    })?;
+    paths
+        .all()
+        .into_iter()
+        .find(|path| path.exists())
+        .map_or(Ok(()), |path| Err(JoinError::Taken(path.display().to_string())))?;
     let request = JoinRequest {
         secret: hex::encode(token.danger_secret()),
         name: name.to_owned(),
         link: paths.advertise.clone(),
         kmip: paths.kmip.clone(),
     };
-    let question = Zeroizing::new(serde_json::to_vec(&request).map_err(|error| BundleError::Form(error.to_string()))?);
+    let question =
+        Zeroizing::new(serde_json::to_vec(&request).map_err(|error| BundleError::Form(error.to_string()))?);
     let mut unreached = String::new();
     for address in &token.addresses {
         match links::ask(address, token.ca, links::JOIN, question.to_vec(), ASK_TIMEOUT).await {
@@ -105,7 +112,8 @@ fn write(bundle: &Bundle, paths: &JoinPaths) -> Result<(), JoinError> {
     private_directory(&paths.data_dir).map_err(disk(&paths.data_dir))?;
     let root = root_key(&bundle.root_key)?;
     let form = |error: hex::FromHexError| BundleError::Form(error.to_string());
-    let keys = bundle.data_keys.iter().map(|(version, wrapped)| Ok((*version, hex::decode(wrapped).map_err(form)?)));
+    let keys =
+        bundle.data_keys.iter().map(|(version, wrapped)| Ok((*version, hex::decode(wrapped).map_err(form)?)));
     let keys: Vec<_> = keys.collect::<Result<_, BundleError>>()?;
     Keyring::import(root, &paths.data_dir.join("keyring"), &keys)?;
     write_birth(&paths.data_dir, bundle.number, false).map_err(disk(&paths.data_dir))

@@ -38,7 +38,9 @@ impl fmt::Debug for Token {
 
 /// The text is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no token of kms cluster invite, or a part of it is missing; hint: copy it whole, it begins with kms1.")]
+#[error(
+    "this is no token of kms cluster invite, or a part of it is missing; hint: copy it whole, it begins with kms1."
+)]
 pub struct TokenError;
 
 impl Token {

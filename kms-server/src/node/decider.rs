@@ -86,13 +86,7 @@ impl Decider {
     }
 
     /// Hands a matter over, and waits until it is decided and what came of it is on disk.
-    pub(super) async fn decide(
-        &self,
-        matter: Matter,
-        token: Token,
-        again: bool,
-        seen: u64,
-    ) -> Decision {
+    pub(super) async fn decide(&self, matter: Matter, token: Token, again: bool, seen: u64) -> Decision {
         let (answer, decision) = oneshot::channel();
         if self.0.send(Work { matter, token, again, seen, answer }).await.is_err() {
             return Decision::NotLeading;

@@ -142,5 +142,8 @@ fn host_of(address: &str) -> Result<AltName, String> {
     let expected = || format!("expected host:port, got {address:?}");
     let (host, port) = address.rsplit_once(':').ok_or_else(expected)?;
     port.parse::<u16>().map_err(|_| expected())?;
-    host.trim_start_matches('[').trim_end_matches(']').parse().map_err(|error: certs::Error| error.to_string())
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .map_err(|error: certs::Error| error.to_string())
 }

@@ -162,7 +162,8 @@ impl Taker {
         let role = self.roles.borrow();
         let held = self.state.held();
         let stays_learner = |id: NodeId| held.objects.numbered().any(|node| node.node == id && node.learner);
-        let caught_up = |matched: Option<u64>| matched.is_some_and(|matched| matched + BEHIND_MAX >= role.last);
+        let caught_up =
+            |matched: Option<u64>| matched.is_some_and(|matched| matched + BEHIND_MAX >= role.last);
         role.members
             .iter()
             .filter(|_| role.leads)

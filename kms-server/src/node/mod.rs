@@ -31,11 +31,11 @@ use tracing::{debug, error, warn};
 use ttlv::HEADER_BYTES;
 
 use self::host::Host;
-use self::peers::{Alone, Linked};
 pub use self::peers::Peers;
-pub use self::taker::{Parts as TakerParts, Patience, Taker};
+use self::peers::{Alone, Linked};
 use self::standing::Standing;
 use self::state::State;
+pub use self::taker::{Parts as TakerParts, Patience, Taker};
 use crate::admin::{Health, Readiness};
 use crate::audit;
 use crate::config::{credentials_directory, kmip_address};
@@ -153,7 +153,9 @@ impl Node {
                     Refusal::general_failure("the server cannot write its audit; hint: its log says why");
                 match request {
                     Some(request) => self.failed(request, &refusal),
-                    None => refuse_message(ProtocolVersion::V1_0, self.state().clock.unix_seconds(), &refusal),
+                    None => {
+                        refuse_message(ProtocolVersion::V1_0, self.state().clock.unix_seconds(), &refusal)
+                    }
                 }
             }
         };

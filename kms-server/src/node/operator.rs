@@ -19,8 +19,8 @@ use super::taker::{Cargo, Carried};
 use super::{Node, Who};
 use crate::certificate::{Certificate, utc};
 use crate::operator::{
-    ClientView, ClusterView, CreatedKey, Denied, Invitation, KEYS_PER_PAGE, KeyPage, KeyQuery, KeyView, LogStatus,
-    NewClient, NewInvitation, NewKey, NodeRole, Operator, Right, Status, TlsStatus,
+    ClientView, ClusterView, CreatedKey, Denied, Invitation, KEYS_PER_PAGE, KeyPage, KeyQuery, KeyView,
+    LogStatus, NewClient, NewInvitation, NewKey, NodeRole, Operator, Right, Status, TlsStatus,
 };
 use crate::trust::{Registration, Way};
 

@@ -108,7 +108,8 @@ impl Taker {
         }
         match kind {
             ask::READ_INDEX => {
-                let index = self.engine.read_index().await.map_err(|_| "this node does not lead".to_owned())?;
+                let index =
+                    self.engine.read_index().await.map_err(|_| "this node does not lead".to_owned())?;
                 Ok(index.to_be_bytes().to_vec())
             }
             ask::REQUEST | ask::CHANGE => {

@@ -67,7 +67,9 @@ impl Currency {
     /// current once it has carried out all of its log.
     pub(super) fn leads_alone(&self) -> bool {
         let role = self.roles.borrow();
-        role.leads && role.applied >= role.last && role.members.values().filter(|peer| peer.voter).count() == 1
+        role.leads
+            && role.applied >= role.last
+            && role.members.values().filter(|peer| peer.voter).count() == 1
     }
 
     /// Waits until this node holds all that was committed when this was called.
@@ -144,7 +146,11 @@ pub(super) fn watch_standing(
                     Standing::Whole
                 } else {
                     let since = *unreached.get_or_insert(now);
-                    if now.duration_since(since) >= CUT_AFTER { Standing::Cut(since) } else { Standing::Whole }
+                    if now.duration_since(since) >= CUT_AFTER {
+                        Standing::Cut(since)
+                    } else {
+                        Standing::Whole
+                    }
                 }
             };
             seen.send_if_modified(|known| std::mem::replace(known, standing) != standing);

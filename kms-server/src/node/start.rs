@@ -52,7 +52,9 @@ pub(super) async fn take_in_restored(engine: &Engine, dir: &DataDir) -> anyhow::
         records += events.len();
         let proposed = engine.propose(term, command(Stamp { decider, number }, &events)).await;
         if !matches!(proposed, Proposed::Applied { .. }) {
-            bail!("what was restored could not be taken in ({proposed:?}); hint: start again, nothing is lost");
+            bail!(
+                "what was restored could not be taken in ({proposed:?}); hint: start again, nothing is lost"
+            );
         }
     }
     restored.done().context("cannot remove what was restored and taken in")?;

@@ -205,8 +205,7 @@ impl Machine for State {
         }
         self.trust_clients(&objects);
         self.metrics.holds(objects.len(), objects.clients().count());
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) =
-            Held { objects, index: 0, newest: None };
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Held { objects, index: 0, newest: None };
         Ok(())
     }
 }

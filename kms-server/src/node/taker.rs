@@ -127,7 +127,8 @@ impl Taker {
     /// [`EngineError`](crate::engine::EngineError): what is on disk is damaged or does not join up.
     pub async fn start(parts: Parts) -> Result<Self, EngineError> {
         let vault = KeyringVault(parts.keyring);
-        let state = State::new(vault, parts.clock, parts.core_limits, parts.trust, Arc::clone(&parts.metrics));
+        let state =
+            State::new(vault, parts.clock, parts.core_limits, parts.trust, Arc::clone(&parts.metrics));
         let state = Arc::new(state);
         let engine = Engine::start(engine::Parts {
             me: parts.me,
@@ -274,8 +275,7 @@ impl Taker {
             (role.leads, role.leader)
         };
         if leads {
-            let decision =
-                self.decider.decide(cargo.matter(), ticket.token, ticket.again, ticket.seen).await;
+            let decision = self.decider.decide(cargo.matter(), ticket.token, ticket.again, ticket.seen).await;
             return Tried::of(decision);
         }
         let direct = leader.filter(|leader| *leader != self.me && self.peers.reaches(*leader));
