@@ -50,26 +50,29 @@ pub(super) struct Unsure;
 /// The end that requests hold.
 #[derive(Clone, Debug)]
 pub(super) struct Currency {
+    me: NodeId,
     waiting: mpsc::Sender<oneshot::Sender<Result<(), Unsure>>>,
     roles: watch::Receiver<Role>,
 }
 
 impl Currency {
     /// Starts the task that makes rounds.
-    pub(super) fn start(engine: Engine, peers: Arc<dyn Peers>) -> Self {
+    pub(super) fn start(me: NodeId, engine: Engine, peers: Arc<dyn Peers>) -> Self {
         let (waiting, queue) = mpsc::channel(QUEUE_MAX);
         let roles = engine.role();
         tokio::spawn(rounds(engine, peers, queue));
-        Self { waiting, roles }
+        Self { me, waiting, roles }
     }
 
     /// Whether this node is the only voter and in office: nobody else can have committed anything, so it is always
     /// current once it has carried out all of its log.
+    ///
+    /// Not where the only voter is another: a leader that was removed stays in office until it hears of the next one,
+    /// which may have committed something by then.
     pub(super) fn leads_alone(&self) -> bool {
         let role = self.roles.borrow();
-        role.leads
-            && role.applied >= role.last
-            && role.members.values().filter(|peer| peer.voter).count() == 1
+        let voters = role.members.iter().filter(|(_, peer)| peer.voter).map(|(id, _)| id);
+        role.leads && role.applied >= role.last && voters.eq([&self.me])
     }
 
     /// Waits until this node holds all that was committed when this was called.
@@ -146,11 +149,7 @@ pub(super) fn watch_standing(
                     Standing::Whole
                 } else {
                     let since = *unreached.get_or_insert(now);
-                    if now.duration_since(since) >= CUT_AFTER {
-                        Standing::Cut(since)
-                    } else {
-                        Standing::Whole
-                    }
+                    if now.duration_since(since) >= CUT_AFTER { Standing::Cut(since) } else { Standing::Whole }
                 }
             };
             seen.send_if_modified(|known| std::mem::replace(known, standing) != standing);

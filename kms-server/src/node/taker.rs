@@ -145,7 +145,7 @@ impl Taker {
         Ok(Self {
             me: parts.me,
             decider: Decider::start(Arc::clone(&state), engine.clone(), parts.metrics),
-            currency: Currency::start(engine.clone(), Arc::clone(&parts.peers)),
+            currency: Currency::start(parts.me, engine.clone(), Arc::clone(&parts.peers)),
             standing: watch_standing(parts.me, &engine, Arc::clone(&parts.peers)),
             roles: engine.role(),
             state,
