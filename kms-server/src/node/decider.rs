@@ -230,7 +230,8 @@ impl Task {
                 self.draft_data_key(&mut draft);
             }
             let forgotten = held.objects.answers_forgotten();
-            for work in group {
+            // Who gave up is told nothing any more, so it is not begun for it either.
+            for work in group.into_iter().filter(|work| !work.answer.is_closed()) {
                 let decision = self.decide_one(&work, &mut draft, forgotten);
                 answers.push((decision, work.answer));
             }
