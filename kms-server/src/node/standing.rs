@@ -138,7 +138,6 @@ pub(super) fn watch_standing(
         let mut look = interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !seen.is_closed() {
-            let now = look.tick().await;
             let standing = {
                 let role = roles.borrow_and_update();
                 peers.keep(&role.members);
@@ -148,11 +147,17 @@ pub(super) fn watch_standing(
                     unreached = None;
                     Standing::Whole
                 } else {
-                    let since = *unreached.get_or_insert(now);
-                    if now.duration_since(since) >= CUT_AFTER { Standing::Cut(since) } else { Standing::Whole }
+                    let since = *unreached.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= CUT_AFTER { Standing::Cut(since) } else { Standing::Whole }
                 }
             };
             seen.send_if_modified(|known| std::mem::replace(known, standing) != standing);
+            tokio::select! {
+                _ = look.tick() => {}
+                // Who has just founded a cluster, or was taken in, is asked at once. While all is well a look now and then
+                // is enough: roles change with every entry.
+                changed = roles.changed(), if standing != Standing::Whole => if changed.is_err() { return },
+            }
         }
     });
     standing
