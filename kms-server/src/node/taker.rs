@@ -235,6 +235,11 @@ impl Taker {
         let mut detour = 0;
         let mut roles = self.roles.clone();
         loop {
+            let standing = *self.standing.borrow();
+            if standing != Standing::Whole {
+                // Before anything is sent: a leader that is cut off would keep it, and might carry it out much later.
+                return Err(Stuck { standing, perhaps_done: ticket.again });
+            }
             roles.mark_unchanged();
             let tried = tokio::select! {
                 tried = self.try_once(cargo, &ticket, &mut detour, deadline) => tried,
