@@ -3,7 +3,7 @@
 //! ```text
 //! REQUEST  token(16) again(1) seen(8) hops(1) rights(1) name tenant  KMIP request message
 //! CHANGE   token(16) again(1) seen(8) hops(1)  one event
-//! answers  kind(1) rest: DONE answer | NOT_LEADING | LOST | REFUSED reason(4) message
+//! answers  kind(1) rest: DONE answer | NOT_LEADING | LOST | REFUSED reason(4) message | OUTRUN seen(8)
 //! ```
 
 use std::sync::Arc;
@@ -29,6 +29,7 @@ const DONE: u8 = 1;
 const NOT_LEADING: u8 = 2;
 const LOST: u8 = 3;
 const REFUSED: u8 = 4;
+const OUTRUN: u8 = 5;
 
 /// What travels with a question that must not be carried out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(super) enum Reply {
     NotLeading,
     Lost,
     Refused(Refusal),
+    /// See [`Decision::Outrun`](super::decider::Decision::Outrun).
+    Outrun(u64),
 }
 
 pub(super) fn request(ticket: &Ticket, client: &Client, message: &[u8]) -> Vec<u8> {
@@ -121,6 +124,7 @@ impl Reply {
             Self::Done(answer) => [&[DONE], answer.as_slice()].concat(),
             Self::NotLeading => vec![NOT_LEADING],
             Self::Lost => vec![LOST],
+            Self::Outrun(seen) => [&[OUTRUN], seen.to_be_bytes().as_slice()].concat(),
             Self::Refused(refusal) => {
                 let reason = refusal.reason.number().to_be_bytes();
                 [&[REFUSED], reason.as_slice(), refusal.message.as_bytes()].concat()
@@ -135,6 +139,7 @@ impl Reply {
             DONE => Ok(Self::Done(rest.to_vec())),
             NOT_LEADING => Ok(Self::NotLeading),
             LOST => Ok(Self::Lost),
+            OUTRUN => Ok(Self::Outrun(u64::from_be_bytes(*take(&mut rest)?))),
             REFUSED => {
                 let reason = ResultReason::from_number(u32::from_be_bytes(*take(&mut rest)?));
                 Ok(Self::Refused(Refusal::new(reason, String::from_utf8_lossy(rest))))
@@ -210,6 +215,7 @@ mod tests {
             Reply::Done(vec![1, 2, 3]),
             Reply::NotLeading,
             Reply::Lost,
+            Reply::Outrun(1 << 40),
             Reply::Refused(Refusal::new(ResultReason::IllegalOperation, "no")),
         ];
         for reply in replies {

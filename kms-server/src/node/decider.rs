@@ -70,6 +70,9 @@ pub(super) enum Decision {
     NotLeading,
     /// Leadership went while it was in flight: it may come to be, or not. To be asked again with the same token.
     Lost,
+    /// Nothing was decided: so many answers were remembered by now that one to this token may have been forgotten. Who
+    /// knows that there was none asks again, and says that this many were remembered by then.
+    Outrun(u64),
 }
 
 /// The end that requests hold.
@@ -229,10 +232,10 @@ impl Task {
             if self.state.vault.0.needs_new_key() && draft.drafted_data_key().is_none() {
                 self.draft_data_key(&mut draft);
             }
-            let forgotten = held.objects.answers_forgotten();
+            let (seen, forgotten) = (held.objects.answers_seen(), held.objects.answers_forgotten());
             // Who gave up is told nothing any more, so it is not begun for it either.
             for work in group.into_iter().filter(|work| !work.answer.is_closed()) {
-                let decision = self.decide_one(&work, &mut draft, forgotten);
+                let decision = self.decide_one(&work, &mut draft, seen, forgotten);
                 answers.push((decision, work.answer));
             }
             draft.into_events()
@@ -258,11 +261,15 @@ impl Task {
         Flight { landed, answers, began, changed }
     }
 
-    fn decide_one(&self, work: &Work, draft: &mut Draft<'_>, forgotten: u64) -> Decision {
+    fn decide_one(&self, work: &Work, draft: &mut Draft<'_>, seen: u64, forgotten: u64) -> Decision {
         if let Some(sealed) = draft.answer(&work.token) {
             return self.answered_before(work, &sealed);
         }
-        if work.again && forgotten > work.seen {
+        if forgotten > work.seen && !work.again {
+            // Its first try, or one that lay in a frozen node's buffers while another node carried the second out.
+            return Decision::Outrun(seen);
+        }
+        if forgotten > work.seen {
             let refusal = Refusal::general_failure(
                 "a leader was lost while this was carried out, and whether it was is no longer known; hint: look with \
                  Locate before asking again",

@@ -178,6 +178,7 @@ impl Taker {
             Decision::Changed(Err(refusal)) => Reply::Refused(refusal),
             Decision::NotLeading => Reply::NotLeading,
             Decision::Lost => Reply::Lost,
+            Decision::Outrun(seen) => Reply::Outrun(seen),
         };
         reply.write()
     }

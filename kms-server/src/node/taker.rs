@@ -253,6 +253,7 @@ impl Taker {
                 Tried::Carried(carried) => return Ok(carried),
                 Tried::NotTaken => {}
                 Tried::Unknown => ticket.again = true,
+                Tried::Outrun(seen) => ticket.seen = seen,
             }
             let perhaps_done = ticket.again;
             tokio::select! {
@@ -296,6 +297,7 @@ impl Taker {
             Ok(Reply::Done(answer)) => cargo.carried(answer),
             Ok(Reply::Refused(refusal)) => cargo.refused(refusal),
             Ok(Reply::NotLeading) => Tried::NotTaken,
+            Ok(Reply::Outrun(seen)) => Tried::Outrun(seen),
             Ok(Reply::Lost) | Err(()) => Tried::Unknown,
         }
     }
@@ -328,6 +330,8 @@ enum Tried {
     NotTaken,
     /// It may be carried out yet.
     Unknown,
+    /// Nothing was done, as this node is far behind: so many answers are remembered by now.
+    Outrun(u64),
 }
 
 impl Tried {
@@ -337,6 +341,7 @@ impl Tried {
             Decision::Changed(changed) => Self::Carried(Carried::Changed(changed)),
             Decision::NotLeading => Self::NotTaken,
             Decision::Lost => Self::Unknown,
+            Decision::Outrun(seen) => Self::Outrun(seen),
         }
     }
 }
