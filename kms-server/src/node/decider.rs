@@ -25,9 +25,17 @@ use crate::metrics::Metrics;
 /// Requests that one command carries at most.
 pub(super) const GATHER_MAX: usize = 256;
 
-/// Bytes of requests that one command carries at most, but for a single request that is larger; so an entry stays far
-/// below what the log takes.
+/// Bytes of requests that are gathered at most, but for a single request that is larger.
 const GATHER_BYTES_MAX: usize = 8 << 20;
+
+/// Bytes of events after which a command takes no further request: answers go into the log with what they answer, and
+/// may be far larger than their requests.
+const COMMAND_BYTES_ENOUGH: usize = 4 << 20;
+
+/// Bytes of events that one request may bring, its answer among them. With [`COMMAND_BYTES_ENOUGH`] an entry stays below
+/// what a link and the log take, and each of its parts below a snapshot's record: an entry beyond could be sent to nobody,
+/// and nothing behind it ever be committed.
+const REQUEST_BYTES_MAX: usize = 12 << 20;
 
 /// Requests that may wait for the decider; one more waits outside, in its connection.
 const QUEUE_MAX: usize = 1024;
@@ -84,7 +92,10 @@ impl Decider {
     pub(super) fn start(state: Arc<State>, engine: Engine, metrics: Arc<Metrics>) -> Self {
         let (work, queue) = mpsc::channel(QUEUE_MAX);
         let roles = engine.role();
-        tokio::spawn(Task { state, engine, metrics, queue, roles }.run());
+        tokio::spawn(
+            Task { state, engine, metrics, waiting: Waiting { queue, gathered: VecDeque::new() }, roles }
+                .run(),
+        );
         Self(work)
     }
 
@@ -102,8 +113,15 @@ struct Task {
     state: Arc<State>,
     engine: Engine,
     metrics: Arc<Metrics>,
-    queue: mpsc::Receiver<Work>,
+    waiting: Waiting,
     roles: watch::Receiver<Role>,
+}
+
+/// What is to be decided, in order.
+struct Waiting {
+    queue: mpsc::Receiver<Work>,
+    /// Gathered, and not decided yet as the command before was full.
+    gathered: VecDeque<Work>,
 }
 
 /// A group that was proposed, and who waits for it.
@@ -134,6 +152,9 @@ impl Task {
 
     /// Refuses what comes until this node leads, and says in which term; `None` when nobody can ask any more.
     async fn until_leading(&mut self) -> Option<u64> {
+        for work in self.waiting.gathered.drain(..) {
+            let _ = work.answer.send(Decision::NotLeading);
+        }
         loop {
             {
                 let role = self.roles.borrow_and_update();
@@ -144,12 +165,12 @@ impl Task {
             tokio::select! {
                 changed = self.roles.changed() => if changed.is_err() {
                     // The engine has ended; whoever still asks is told.
-                    while let Some(work) = self.queue.recv().await {
+                    while let Some(work) = self.waiting.queue.recv().await {
                         let _ = work.answer.send(Decision::NotLeading);
                     }
                     return None;
                 },
-                work = self.queue.recv() => drop(work?.answer.send(Decision::NotLeading)),
+                work = self.waiting.queue.recv() => drop(work?.answer.send(Decision::NotLeading)),
             }
         }
     }
@@ -184,10 +205,11 @@ impl Task {
                         break true;
                     }
                 }
-                work = self.queue.recv(), if flights.len() < FLIGHTS_MAX => {
-                    let Some(work) = work else { break false };
-                    let group = self.gather(work);
-                    flights.push_back(self.decide(term, group, &mut ahead));
+                gathered = self.waiting.gather(), if flights.len() < FLIGHTS_MAX => {
+                    if !gathered {
+                        break false;
+                    }
+                    flights.push_back(self.decide(term, &mut ahead));
                 }
                 changed = self.roles.changed() => {
                     let role = self.roles.borrow_and_update();
@@ -210,20 +232,10 @@ impl Task {
         open
     }
 
-    fn gather(&mut self, first: Work) -> Vec<Work> {
-        let mut bytes = first.bytes();
-        let mut group = vec![first];
-        while group.len() < GATHER_MAX && bytes < GATHER_BYTES_MAX {
-            let Ok(work) = self.queue.try_recv() else { break };
-            bytes += work.bytes();
-            group.push(work);
-        }
-        group
-    }
-
-    /// Decides a group as if all that is ahead had happened, and proposes what came of it.
-    fn decide(&self, term: u64, group: Vec<Work>, ahead: &mut Ahead) -> Flight {
-        let mut answers = Vec::with_capacity(group.len());
+    /// Decides what was gathered, as much as one command takes, as if all that is ahead had happened, and proposes what came of
+    /// it.
+    fn decide(&mut self, term: u64, ahead: &mut Ahead) -> Flight {
+        let mut answers = Vec::with_capacity(self.waiting.gathered.len());
         let events = {
             let held = self.state.held();
             ahead.forget_applied(held.newest);
@@ -233,9 +245,24 @@ impl Task {
                 self.draft_data_key(&mut draft);
             }
             let (seen, forgotten) = (held.objects.answers_seen(), held.objects.answers_forgotten());
-            // Who gave up is told nothing any more, so it is not begun for it either.
-            for work in group.into_iter().filter(|work| !work.answer.is_closed()) {
-                let decision = self.decide_one(&work, &mut draft, seen, forgotten);
+            let (mut bytes, mut drafted) = (0, Vec::new());
+            while bytes < COMMAND_BYTES_ENOUGH
+                && let Some(work) = self.waiting.gathered.pop_front()
+            {
+                // Who gave up is told nothing any more, so it is not begun for it either.
+                if work.answer.is_closed() {
+                    continue;
+                }
+                let mark = draft.mark();
+                let mut decision = self.decide_one(&work, &mut draft, seen, forgotten);
+                drafted.clear();
+                Event::encode_all(draft.events().get(mark..).unwrap_or_default(), &mut drafted);
+                if drafted.len() > REQUEST_BYTES_MAX {
+                    draft.rollback(mark);
+                    decision = self.refuse(&work, too_much());
+                } else {
+                    bytes += drafted.len();
+                }
                 answers.push((decision, work.answer));
             }
             draft.into_events()
@@ -361,6 +388,25 @@ impl Task {
     }
 }
 
+impl Waiting {
+    /// Waits until something is to be decided, and adds what else waits. False when nobody can ask any more.
+    async fn gather(&mut self) -> bool {
+        if self.gathered.is_empty() {
+            match self.queue.recv().await {
+                Some(work) => self.gathered.push_back(work),
+                None => return false,
+            }
+        }
+        let mut bytes: usize = self.gathered.iter().map(Work::bytes).sum();
+        while self.gathered.len() < GATHER_MAX && bytes < GATHER_BYTES_MAX {
+            let Ok(work) = self.queue.try_recv() else { break };
+            bytes += work.bytes();
+            self.gathered.push_back(work);
+        }
+        true
+    }
+}
+
 impl Work {
     fn bytes(&self) -> usize {
         match &self.matter {
@@ -368,6 +414,13 @@ impl Work {
             Matter::Change(_) => 0,
         }
     }
+}
+
+fn too_much() -> Refusal {
+    Refusal::general_failure(format!(
+        "this request and its answer are more than the {REQUEST_BYTES_MAX} bytes that one change may have, nothing was \
+         done; hint: ask for less at once"
+    ))
 }
 
 impl Ahead {
