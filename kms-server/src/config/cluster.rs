@@ -8,7 +8,10 @@ use super::values::Values;
 use super::{Mistake, Mistakes};
 use crate::certificate::UnixSeconds;
 use crate::identity;
-use crate::links::LinkIdentity;
+use crate::links::{BODY_BYTES_MAX, LinkIdentity};
+
+/// Bytes of a request and of an answer that nodes pass on to each other at most, far below what a link takes.
+const PASSED_ON_BYTES_MAX: usize = BODY_BYTES_MAX / 2;
 
 /// `[cluster]` of a node that has links.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +180,13 @@ pub(super) fn cluster(values: &Values, now: UnixSeconds, mistakes: &mut Vec<Mist
     let links = links(values, mistakes)?;
     if let Err(why) = links.identity(now) {
         mistakes.push(Mistake::key(values.line("cluster", "certificate"), "cluster", "certificate", why));
+    }
+    for name in ["request_bytes_max", "response_bytes_max"] {
+        if values.number::<usize>("limits", name) > PASSED_ON_BYTES_MAX {
+            let why =
+                format!("is more than {PASSED_ON_BYTES_MAX}, the most that nodes pass on to each other");
+            mistakes.push(Mistake::key(values.line("limits", name), "limits", name, why));
+        }
     }
     Some(links)
 }
