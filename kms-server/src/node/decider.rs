@@ -236,8 +236,9 @@ impl Task {
     /// it.
     fn decide(&mut self, term: u64, ahead: &mut Ahead) -> Flight {
         let mut answers = Vec::with_capacity(self.waiting.gathered.len());
-        let events = {
+        let (events, base) = {
             let held = self.state.held();
+            let base = held.newest;
             ahead.forget_applied(held.newest);
             let pending = ahead.pending.iter().flat_map(|(_, events)| events);
             let mut draft = Draft::behind(&held.objects, pending);
@@ -265,7 +266,7 @@ impl Task {
                 }
                 answers.push((decision, work.answer));
             }
-            draft.into_events()
+            (draft.into_events(), base)
         };
         let began = Instant::now();
         let engine = self.engine.clone();
@@ -277,12 +278,14 @@ impl Task {
             ahead.pending.push_back((ahead.number, events));
             Box::pin(async move { matches!(proposed.await, Proposed::Applied { .. }) })
         } else {
-            // Nothing to commit, and yet an answer may say that something is not there: only a leader may.
+            // Nothing to commit, and yet an answer may say that something is not there: only a leader may, and one that was
+            // not overtaken since it decided. To lead again is not enough: another may have led in between.
+            let (state, decider) = (Arc::clone(&self.state), ahead.decider);
             Box::pin(async move {
-                match engine.read_index().await {
-                    Ok(index) => engine.wait_applied(index).await.is_ok(),
-                    Err(_) => false,
-                }
+                let Ok(index) = engine.read_index().await else { return false };
+                let caught_up = engine.wait_applied(index).await.is_ok();
+                let newest = state.held().newest;
+                caught_up && (newest == base || newest.is_some_and(|newest| newest.decider == decider))
             })
         };
         Flight { landed, answers, began, changed }

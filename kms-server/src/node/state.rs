@@ -14,6 +14,7 @@ use super::vault::{KeyringVault, SystemEntropy};
 use crate::clock::Clock;
 use crate::disk::fatal;
 use crate::engine::{Frozen, Machine};
+use crate::entropy;
 use crate::metrics::Metrics;
 use crate::trust::{LiveTrust, Trust};
 
@@ -60,6 +61,7 @@ pub(super) struct Held {
     pub(super) objects: Objects,
     /// The last entry of the log that `objects` holds; 0 where a snapshot brought them and nothing followed.
     pub(super) index: u64,
+    /// Nobody's where a snapshot brought them.
     pub(super) newest: Option<Stamp>,
 }
 
@@ -205,7 +207,9 @@ impl Machine for State {
         }
         self.trust_clients(&objects);
         self.metrics.holds(objects.len(), objects.clients().count());
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Held { objects, index: 0, newest: None };
+        // Nobody's, and another's than before: a decider must see that the ground under it changed.
+        let newest = Some(Stamp { decider: u64::from_be_bytes(entropy::array()), number: 0 });
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Held { objects, index: 0, newest };
         Ok(())
     }
 }
