@@ -1,6 +1,6 @@
 //! The other nodes: how they are reached, and what they are answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,7 +27,16 @@ pub trait Peers: Calls + std::fmt::Debug {
 
     /// Whether a connection to this node is up.
     fn reaches(&self, id: NodeId) -> bool;
+
+    /// Whether this node last said that we are no member: the only way to learn it for one that was removed, as it is not
+    /// sent what removed it.
+    fn disowned_by(&self, _: NodeId) -> bool {
+        false
+    }
 }
+
+/// What a node says to one that is no member, or no longer.
+pub(super) const NO_MEMBER: &str = "is no member of this cluster, or no longer";
 
 /// No neighbours: a lone node without a `[cluster]` section.
 #[derive(Debug)]
@@ -53,18 +62,34 @@ pub(super) struct Linked {
     me: NodeId,
     links: Arc<Links>,
     kept: Mutex<BTreeMap<NodeId, String>>,
+    disowned_by: Mutex<BTreeSet<NodeId>>,
 }
 
 impl Linked {
     /// The neighbours of `me`, none of them kept yet.
     pub(super) fn new(me: NodeId, links: Arc<Links>) -> Self {
-        Self { me, links, kept: Mutex::default() }
+        Self { me, links, kept: Mutex::default(), disowned_by: Mutex::default() }
     }
 }
 
 impl Calls for Linked {
     fn call(&self, to: NodeId, kind: u8, request: Vec<u8>, within: Duration) -> Answering<'_> {
-        Calls::call(&*self.links, to, kind, request, within)
+        Box::pin(async move {
+            let answer = self.links.call(to, kind, request, within).await;
+            let disowned = match &answer {
+                Ok(_) => false,
+                Err(CallError::Refused(why)) => why.contains(NO_MEMBER),
+                Err(CallError::Unreachable(_) | CallError::TimedOut) => return answer,
+            };
+            let mut by = self.disowned_by.lock().unwrap_or_else(PoisonError::into_inner);
+            if disowned {
+                by.insert(to);
+            } else {
+                by.remove(&to);
+            }
+            drop(by);
+            answer
+        })
     }
 }
 
@@ -81,6 +106,7 @@ impl Peers for Linked {
             let stays = members.contains_key(id);
             if !stays {
                 self.links.forget(*id);
+                self.disowned_by.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
             }
             stays
         });
@@ -88,6 +114,10 @@ impl Peers for Linked {
 
     fn reaches(&self, id: NodeId) -> bool {
         self.links.reachable(id) == Some(true)
+    }
+
+    fn disowned_by(&self, id: NodeId) -> bool {
+        self.disowned_by.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }
 }
 
@@ -100,7 +130,7 @@ impl Taker {
             let role = self.roles.borrow();
             // A node that was not taken in yet knows no member.
             if !role.members.is_empty() && !role.members.contains_key(&from) {
-                return Err(format!("node {from} is no member of this cluster, or no longer"));
+                return Err(format!("node {from} {NO_MEMBER}"));
             }
         }
         if RAFT_KINDS.contains(&kind) {

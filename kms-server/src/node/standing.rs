@@ -141,7 +141,7 @@ pub(super) fn watch_standing(
             let standing = {
                 let role = roles.borrow_and_update();
                 peers.keep(&role.members);
-                if !role.members.contains_key(&me) {
+                if !role.members.contains_key(&me) || is_disowned(&role, &*peers) {
                     Standing::Outside
                 } else if reaches_majority(me, &role, &*peers) {
                     unreached = None;
@@ -161,6 +161,14 @@ pub(super) fn watch_standing(
         }
     });
     standing
+}
+
+/// Whether so many say that we are no member that those who do not are no majority. One that lags may say so of a node
+/// that was just taken in.
+fn is_disowned(role: &Role, peers: &dyn Peers) -> bool {
+    let voters = || role.members.iter().filter(|(_, peer)| peer.voter);
+    let disowning = voters().filter(|(id, _)| peers.disowned_by(**id)).count();
+    disowning > 0 && (voters().count() - disowning) * 2 <= voters().count()
 }
 
 fn reaches_majority(me: NodeId, role: &Role, peers: &dyn Peers) -> bool {
