@@ -9,8 +9,8 @@ use std::sync::Arc;
 use kmip::attribute::Name;
 
 use crate::{
-    Authorised, Event, Id, Invitation, InvitationDigest, Object, Objects, Record, Refusal, RegisteredClient,
-    Tenant, Token,
+    Authorised, Client, Event, Id, Invitation, InvitationDigest, Object, Objects, Record, Refusal,
+    RegisteredClient, Tenant, Token,
 };
 
 /// Events on top of the objects as they are. Nothing changes until they are applied.
@@ -267,6 +267,14 @@ impl<'a> Draft<'a> {
             }
         }
         self.base.client(name).map(|client| RegisteredClient::clone(client))
+    }
+
+    /// Whether this client is registered just so, or would be.
+    pub fn has_client(&self, client: &Client) -> bool {
+        if self.others.is_empty() {
+            return self.base.client(&client.name).is_some_and(|known| known.client == *client);
+        }
+        self.client(&client.name).is_some_and(|known| known.client == *client)
     }
 
     /// All clients, as they would be.

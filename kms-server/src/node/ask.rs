@@ -1,7 +1,7 @@
 //! What nodes ask each other beside raft's own messages, as bytes. Numbers are big-endian; texts carry their length.
 //!
 //! ```text
-//! REQUEST  token(16) again(1) seen(8) hops(1) rights(1) name tenant  KMIP request message
+//! REQUEST  token(16) again(1) seen(8) hops(1) bits(1) name tenant  KMIP request message
 //! CHANGE   token(16) again(1) seen(8) hops(1)  one event
 //! answers  kind(1) rest: DONE answer | NOT_LEADING | LOST | REFUSED reason(4) message | OUTRUN seen(8)
 //! ```
@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use kmip::enumeration::ResultReason;
 use kms_core::{Client, Event, Refusal, Rights, Tenant, Token};
+
+use super::state::Asker;
 
 /// Up to where was the log committed just now? Only a leader knows.
 pub(super) const READ_INDEX: u8 = 0x10;
@@ -44,7 +46,7 @@ pub(super) struct Ticket {
 /// A question, read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Question<'a> {
-    Request { client: Client, message: &'a [u8] },
+    Request { asker: Asker, message: &'a [u8] },
     Change(Event),
 }
 
@@ -60,10 +62,11 @@ pub(super) enum Reply {
     Outrun(u64),
 }
 
-pub(super) fn request(ticket: &Ticket, client: &Client, message: &[u8]) -> Vec<u8> {
+pub(super) fn request(ticket: &Ticket, asker: &Asker, message: &[u8]) -> Vec<u8> {
     let mut out = ticket.write(message.len() + 128);
+    let Asker { client, looked_up } = asker;
     let rights = client.rights;
-    let bits = [rights.read, rights.create, rights.change, rights.destroy];
+    let bits = [rights.read, rights.create, rights.change, rights.destroy, *looked_up];
     out.push(bits.iter().rev().fold(0, |all, bit| all << 1 | u8::from(*bit)));
     write_text(&mut out, &client.name);
     write_text(&mut out, client.tenant.as_str());
@@ -95,7 +98,8 @@ pub(super) fn read(kind: u8, bytes: &[u8]) -> Result<(Ticket, Question<'_>), Str
     let rights = Rights { read: has(0), create: has(1), change: has(2), destroy: has(3) };
     let name: Arc<str> = read_text(&mut rest)?.into();
     let tenant = Tenant::new(read_text(&mut rest)?);
-    Ok((ticket, Question::Request { client: Client { name, tenant, rights }, message: rest }))
+    let asker = Asker { client: Arc::new(Client { name, tenant, rights }), looked_up: has(4) };
+    Ok((ticket, Question::Request { asker, message: rest }))
 }
 
 /// A question as it came, to be passed on by so many nodes more.
@@ -177,13 +181,14 @@ mod tests {
 
     #[test]
     fn a_request_arrives_with_its_client_and_ticket() {
-        for bits in 0..16u8 {
+        for bits in 0..32u8 {
             let has = |place: u8| bits >> place & 1 == 1;
             let rights = Rights { read: has(0), create: has(1), change: has(2), destroy: has(3) };
             let client = Client { name: "vcenter01".into(), tenant: Tenant::new("prod"), rights };
-            let bytes = request(&TICKET, &client, b"message");
+            let asker = Asker { client: Arc::new(client), looked_up: has(4) };
+            let bytes = request(&TICKET, &asker, b"message");
             let read = read(REQUEST, &bytes).unwrap();
-            assert_eq!(read, (TICKET, Question::Request { client, message: b"message" }));
+            assert_eq!(read, (TICKET, Question::Request { asker, message: b"message" }));
         }
     }
 
@@ -203,7 +208,7 @@ mod tests {
     #[test]
     fn a_message_that_is_cut_anywhere_is_refused_or_shorter_never_a_panic() {
         let client = Client { name: "a".into(), tenant: Tenant::new("b"), rights: Rights::ALL };
-        let bytes = request(&TICKET, &client, b"");
+        let bytes = request(&TICKET, &Asker::registered(&Arc::new(client)), b"");
         for end in 0..bytes.len() {
             assert!(read(REQUEST, &bytes[..end]).is_err(), "cut at {end}");
         }

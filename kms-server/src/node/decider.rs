@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kmip::RequestMessage;
-use kms_core::{Client, Draft, Event, Outcome, Refusal, Token};
+use kms_core::{Draft, Event, Outcome, Refusal, Token};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::change;
-use super::state::{Stamp, State, command};
+use super::state::{Asker, Stamp, State, command};
 use crate::engine::{Engine, Proposed, Role};
 use crate::entropy;
 use crate::metrics::Metrics;
@@ -50,7 +50,7 @@ const SETTLE_INTERVAL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) enum Matter {
     /// A client's request, of so many bytes.
-    Request { request: Arc<RequestMessage>, client: Arc<Client>, bytes: usize },
+    Request { request: Arc<RequestMessage>, asker: Asker, bytes: usize },
     /// An event that an operator wants, or a joining node needs; decided by [`change::decide`].
     Change(Box<Event>),
 }
@@ -308,8 +308,8 @@ impl Task {
         }
         let mark = draft.mark();
         match &work.matter {
-            Matter::Request { request, client, .. } => {
-                let outcome = self.state.decide(request, client, draft);
+            Matter::Request { request, asker, .. } => {
+                let outcome = self.state.decide(request, asker, draft);
                 if draft.mark() > mark
                     && let Err(refusal) = self.remember(work.token, &outcome.encoded, draft)
                 {

@@ -34,7 +34,7 @@ use self::host::Host;
 pub use self::peers::Peers;
 use self::peers::{Alone, Linked};
 use self::standing::Standing;
-use self::state::State;
+use self::state::{Asker, State};
 pub use self::taker::{Parts as TakerParts, Patience, Taker};
 use crate::admin::{Health, Readiness};
 use crate::audit;
@@ -259,7 +259,8 @@ impl Service for Node {
         let first =
             message.items.first().and_then(|item| item.operation.name()).unwrap_or("unknown operation");
         let message = Arc::new(message);
-        let (outcome, without_quorum) = self.taker.outcome(&message, request, &peer.client).await;
+        let (outcome, without_quorum) =
+            self.taker.outcome_for(&Asker::registered(&peer.client), &message, request).await;
         let who = Who { without_quorum, ..who };
         self.deliver(who, Some(&message), outcome, answer);
         self.shared.metrics.request_took(first, began.elapsed());

@@ -176,14 +176,12 @@ impl Taker {
         }
         let matter = match asked {
             Question::Change(event) => Matter::Change(Box::new(event)),
-            Question::Request { client, message } => {
+            Question::Request { asker, message } => {
                 let limits = self.limits;
                 match RequestMessage::decode(message, limits) {
-                    Ok(request) => Matter::Request {
-                        request: Arc::new(request),
-                        client: Arc::new(client),
-                        bytes: message.len(),
-                    },
+                    Ok(request) => {
+                        Matter::Request { request: Arc::new(request), asker, bytes: message.len() }
+                    }
                     // The node that took it could read it: other limits there than here.
                     Err(error) => {
                         warn!(node = from, "a request that another node took cannot be read here: {error}");

@@ -6,8 +6,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use kmip::RequestMessage;
-use kms_core::{About, Client, Context, Draft, Event, Id, Object, Objects, Outcome, Vault};
+use kmip::enumeration::ResultReason;
+use kmip::{ProtocolVersion, RequestMessage};
+use kms_core::{
+    About, Client, Context, Draft, Event, Id, Object, Objects, Outcome, Refusal, Vault, refuse_all,
+};
 use tracing::error;
 
 use super::vault::{KeyringVault, SystemEntropy};
@@ -65,6 +68,31 @@ pub(super) struct Held {
     pub(super) newest: Option<Stamp>,
 }
 
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asker {
+    pub(super) client: Arc<Client>,
+    /// Whether it is looked up again when its request is decided: the node that let it in may not have heard yet that it
+    /// was removed.
+    pub(super) looked_up: bool,
+}
+
+impl Asker {
+    /// A client that a certificate stands for.
+    pub(super) fn registered(client: &Arc<Client>) -> Self {
+        Self { client: Arc::clone(client), looked_up: true }
+    }
+
+    /// Somebody who needs no certificate: the operator.
+    pub(super) fn trusted(client: &Arc<Client>) -> Self {
+        Self { client: Arc::clone(client), looked_up: false }
+    }
+
+    fn is_known(&self, draft: &Draft<'_>) -> bool {
+        !self.looked_up || draft.has_client(&self.client)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     held: RwLock<Held>,
@@ -95,10 +123,21 @@ impl State {
     }
 
     /// Decides a request on top of a draft.
-    pub(super) fn decide(&self, request: &RequestMessage, client: &Client, draft: &mut Draft<'_>) -> Outcome {
+    pub(super) fn decide(&self, request: &RequestMessage, asker: &Asker, draft: &mut Draft<'_>) -> Outcome {
+        let now = self.clock.unix_seconds();
+        if !asker.is_known(draft) {
+            let refusal = Refusal::new(ResultReason::AuthenticationNotSuccessful, "this client was removed")
+                .logged(format!("client \"{}\" asked just after it was removed", asker.client.name));
+            return refuse_all(
+                request,
+                request.header.protocol_version.min(ProtocolVersion::V1_4),
+                now,
+                &refusal,
+            );
+        }
         let mut context = Context {
-            now: self.clock.unix_seconds(),
-            client,
+            now,
+            client: &asker.client,
             entropy: &mut SystemEntropy,
             vault: &self.vault,
             limits: &self.limits,

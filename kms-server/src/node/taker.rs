@@ -18,7 +18,7 @@ use super::ask::{self, Reply, Ticket};
 use super::decider::{Decider, Decision, Matter};
 use super::peers::Peers;
 use super::standing::{Currency, Standing, watch_standing};
-use super::state::State;
+use super::state::{Asker, State};
 use super::vault::KeyringVault;
 use crate::clock::Clock;
 use crate::disk::Log;
@@ -101,7 +101,7 @@ pub struct Taker {
 
 /// What is carried to the leader.
 pub(super) enum Cargo<'a> {
-    Request { request: &'a Arc<RequestMessage>, bytes: &'a [u8], client: &'a Arc<Client> },
+    Request { request: &'a Arc<RequestMessage>, bytes: &'a [u8], asker: &'a Asker },
     Change(&'a Event),
 }
 
@@ -162,27 +162,37 @@ impl Taker {
     }
 
     /// What becomes of a request that could be read, and whether it was answered without a majority; `bytes` is the
-    /// message as it came.
+    /// message as it came. `client` is taken at its word.
     pub async fn outcome(
         &self,
         request: &Arc<RequestMessage>,
         bytes: &[u8],
         client: &Arc<Client>,
     ) -> (Outcome, bool) {
+        self.outcome_for(&Asker::trusted(client), request, bytes).await
+    }
+
+    /// The same, of somebody who may have to be registered still.
+    pub(super) async fn outcome_for(
+        &self,
+        asker: &Asker,
+        request: &Arc<RequestMessage>,
+        bytes: &[u8],
+    ) -> (Outcome, bool) {
         let reads = is_read_only(request);
         if reads
             && self.is_current().await
-            && let Some(outcome) = self.read(request, client)
+            && let Some(outcome) = self.read(request, asker)
         {
             return (outcome, false);
         }
-        let stuck = match self.carry(&Cargo::Request { request, bytes, client }).await {
+        let stuck = match self.carry(&Cargo::Request { request, bytes, asker }).await {
             Ok(Carried::Outcome(outcome)) => return (outcome, false),
             Ok(Carried::Changed(_)) => Stuck { standing: Standing::Whole, perhaps_done: true },
             Err(stuck) => stuck,
         };
         if reads && self.patience.reads_without_quorum && stuck.standing != Standing::Outside {
-            return (self.read_what_is_held(request, client), true);
+            return (self.read_what_is_held(request, asker), true);
         }
         let version = request.header.protocol_version.min(ProtocolVersion::V1_4);
         let now = self.state.clock.unix_seconds();
@@ -201,18 +211,18 @@ impl Taker {
     }
 
     /// The answer to a request that changes nothing; `None` where it turns out to change something after all.
-    fn read(&self, request: &RequestMessage, client: &Client) -> Option<Outcome> {
+    fn read(&self, request: &RequestMessage, asker: &Asker) -> Option<Outcome> {
         let held = self.state.held();
         let mut draft = Draft::new(&held.objects);
-        let outcome = self.state.decide(request, client, &mut draft);
+        let outcome = self.state.decide(request, asker, &mut draft);
         draft.events().is_empty().then_some(outcome)
     }
 
     /// The answer of a node that may have missed something: what is not here may be elsewhere.
-    fn read_what_is_held(&self, request: &RequestMessage, client: &Client) -> Outcome {
+    fn read_what_is_held(&self, request: &RequestMessage, asker: &Asker) -> Outcome {
         let held = self.state.held();
         let mut draft = Draft::stale(&held.objects);
-        self.state.decide(request, client, &mut draft)
+        self.state.decide(request, asker, &mut draft)
     }
 
     /// Waits until this node is cut off or outside, and says which; for ever while it is whole.
@@ -349,9 +359,9 @@ impl Tried {
 impl Cargo<'_> {
     fn matter(&self) -> Matter {
         match self {
-            Self::Request { request, bytes, client } => Matter::Request {
+            Self::Request { request, bytes, asker } => Matter::Request {
                 request: Arc::clone(request),
-                client: Arc::clone(client),
+                asker: Asker::clone(asker),
                 bytes: bytes.len(),
             },
             Self::Change(event) => Matter::Change(Box::new(Event::clone(event))),
@@ -360,7 +370,7 @@ impl Cargo<'_> {
 
     fn question(&self, ticket: &Ticket) -> (u8, Vec<u8>) {
         match self {
-            Self::Request { bytes, client, .. } => (ask::REQUEST, ask::request(ticket, client, bytes)),
+            Self::Request { bytes, asker, .. } => (ask::REQUEST, ask::request(ticket, asker, bytes)),
             Self::Change(event) => (ask::CHANGE, ask::change(ticket, event)),
         }
     }
