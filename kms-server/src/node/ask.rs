@@ -6,10 +6,12 @@
 //! answers  kind(1) rest: DONE answer | NOT_LEADING | LOST | REFUSED reason(4) message | OUTRUN seen(8)
 //! ```
 
+use std::fmt;
 use std::sync::Arc;
 
 use kmip::enumeration::ResultReason;
 use kms_core::{Client, Event, Refusal, Rights, Tenant, Token};
+use zeroize::Zeroizing;
 
 use super::state::Asker;
 
@@ -44,22 +46,47 @@ pub(super) struct Ticket {
 }
 
 /// A question, read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Question<'a> {
     Request { asker: Asker, message: &'a [u8] },
     Change(Event),
 }
 
+/// Shows no byte of the message, which may hold a key.
+impl fmt::Debug for Question<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request { asker, message } => {
+                f.debug_struct("Request").field("asker", asker).field("bytes", &message.len()).finish()
+            }
+            Self::Change(event) => f.debug_tuple("Change").field(event).finish(),
+        }
+    }
+}
+
 /// What the asked node says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Reply {
     /// A whole response message, or a decided event.
-    Done(Vec<u8>),
+    Done(Zeroizing<Vec<u8>>),
     NotLeading,
     Lost,
     Refused(Refusal),
     /// See [`Decision::Outrun`](super::decider::Decision::Outrun).
     Outrun(u64),
+}
+
+/// Shows no byte of an answer, which may hold a key.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(answer) => f.debug_struct("Done").field("bytes", &answer.len()).finish(),
+            Self::NotLeading => f.write_str("NotLeading"),
+            Self::Lost => f.write_str("Lost"),
+            Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
+            Self::Outrun(seen) => f.debug_tuple("Outrun").field(seen).finish(),
+        }
+    }
 }
 
 pub(super) fn request(ticket: &Ticket, asker: &Asker, message: &[u8]) -> Vec<u8> {
@@ -140,7 +167,7 @@ impl Reply {
         let mut rest = bytes;
         let [kind] = *take(&mut rest)?;
         match kind {
-            DONE => Ok(Self::Done(rest.to_vec())),
+            DONE => Ok(Self::Done(Zeroizing::new(rest.to_vec()))),
             NOT_LEADING => Ok(Self::NotLeading),
             LOST => Ok(Self::Lost),
             OUTRUN => Ok(Self::Outrun(u64::from_be_bytes(*take(&mut rest)?))),
@@ -217,7 +244,7 @@ mod tests {
     #[test]
     fn replies_arrive_as_they_were_sent() {
         let replies = [
-            Reply::Done(vec![1, 2, 3]),
+            Reply::Done(Zeroizing::new(vec![1, 2, 3])),
             Reply::NotLeading,
             Reply::Lost,
             Reply::Outrun(1 << 40),
@@ -226,5 +253,17 @@ mod tests {
         for reply in replies {
             assert_eq!(Reply::read(&reply.write()).unwrap(), reply);
         }
+    }
+
+    #[test]
+    fn what_may_hold_a_key_does_not_show_it() {
+        let client = Client { name: "a".into(), tenant: Tenant::new("b"), rights: Rights::ALL };
+        let asker = Asker::registered(&Arc::new(client));
+        let shown = format!(
+            "{:?} {:?}",
+            Reply::Done(Zeroizing::new(vec![231; 3])),
+            Question::Request { asker, message: &[231; 3] }
+        );
+        assert!(!shown.contains("231"), "{shown}");
     }
 }

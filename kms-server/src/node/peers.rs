@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kmip::RequestMessage;
 use tracing::warn;
+use zeroize::Zeroizing;
 
 use super::ask::{self, Question, Reply, Ticket};
 use super::decider::{Decision, Matter};
@@ -196,10 +197,10 @@ impl Taker {
                     let log = item.log.as_deref().unwrap_or_default();
                     warn!(node = from, operation = operation_name(item), "{log}");
                 }
-                Reply::Done(outcome.encoded.to_vec())
+                Reply::Done(outcome.encoded)
             }
             Decision::Changed(Ok(event)) => {
-                let mut bytes = Vec::new();
+                let mut bytes = Zeroizing::new(Vec::new());
                 kms_core::Event::encode_all(std::slice::from_ref(&*event), &mut bytes);
                 Reply::Done(bytes)
             }

@@ -303,7 +303,7 @@ impl Taker {
             // A frozen leader keeps its connections; whoever follows it has answers.
             () = self.leads_other_than(target) => return Tried::Unknown,
         };
-        match answer.map_err(|_| ()).and_then(|bytes| Reply::read(&bytes).map_err(|_| ())) {
+        match answer.map_err(|_| ()).and_then(|bytes| Reply::read(&Zeroizing::new(bytes)).map_err(|_| ())) {
             Ok(Reply::Done(answer)) => cargo.carried(answer),
             Ok(Reply::Refused(refusal)) => cargo.refused(refusal),
             Ok(Reply::NotLeading) => Tried::NotTaken,
@@ -375,10 +375,10 @@ impl Cargo<'_> {
         }
     }
 
-    fn carried(&self, answer: Vec<u8>) -> Tried {
+    fn carried(&self, answer: Zeroizing<Vec<u8>>) -> Tried {
         match self {
             Self::Request { request, .. } => {
-                let outcome = Outcome::of_answer(request, Zeroizing::new(answer));
+                let outcome = Outcome::of_answer(request, answer);
                 Tried::Carried(Carried::Outcome(outcome))
             }
             Self::Change(_) => match Event::decode_all(&answer).ok().and_then(|mut events| events.pop()) {
