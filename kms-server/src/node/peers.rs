@@ -1,6 +1,7 @@
 //! The other nodes: how they are reached, and what they are answered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::ask::{self, Question, Reply, Ticket};
 use super::decider::{Decision, Matter};
 use super::operation_name;
 use super::taker::Taker;
-use crate::engine::{Answering, CallError, Calls, NodeId, Peer};
+use crate::engine::{Answering, CallError, Calls, NodeId, Peer, RAFT_APPEND, RAFT_SNAPSHOT, RAFT_VOTE};
 use crate::links::Links;
 
 /// How long a question may take that is passed on for another node.
@@ -127,12 +128,8 @@ impl Taker {
     ///
     /// Fails where the asking node is no member: its certificate is as good as ever after it was removed.
     pub async fn answer_node(&self, from: NodeId, kind: u8, question: &[u8]) -> Result<Vec<u8>, String> {
-        {
-            let role = self.roles.borrow();
-            // A node that was not taken in yet knows no member.
-            if !role.members.is_empty() && !role.members.contains_key(&from) {
-                return Err(format!("node {from} {NO_MEMBER}"));
-            }
+        if !self.admits(from, kind) {
+            return Err(format!("node {from} {NO_MEMBER}"));
         }
         if RAFT_KINDS.contains(&kind) {
             return self.engine.answer(kind, question).await;
@@ -150,6 +147,24 @@ impl Taker {
             ask::MEMBERS => self.change_members_for(question).await,
             ask::STATUS => self.status_for_others(),
             other => Err(format!("a question of kind {other:#04x} is not known here")),
+        }
+    }
+
+    /// Whether a node may ask this. Only members may, but for what this node needs to hear who they are by now: it may have
+    /// been away while others were taken in, and one of those may lead.
+    fn admits(&self, from: NodeId, kind: u8) -> bool {
+        let role = self.roles.borrow();
+        let known = role.members.keys().next_back().copied().unwrap_or(0);
+        let highest = known.max(self.highest_member.fetch_max(known, Ordering::Relaxed));
+        if role.members.is_empty() || role.members.contains_key(&from) {
+            return true;
+        }
+        match kind {
+            // Who sends entries was elected; if that was long ago, its term says so.
+            RAFT_APPEND | RAFT_SNAPSHOT => true,
+            // Numbers grow: a lower one was a member once.
+            RAFT_VOTE => !role.leads && from > highest,
+            _ => false,
         }
     }
 

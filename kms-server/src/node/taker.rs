@@ -6,6 +6,7 @@
 //! answered from what it holds, where the configuration allows it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use kmip::{ProtocolVersion, RequestMessage};
@@ -97,6 +98,8 @@ pub struct Taker {
     pub(super) patience: Patience,
     /// The bounds of a request message.
     pub(super) limits: ttlv::Limits,
+    /// The highest number that a member was seen to have since the start.
+    pub(super) highest_member: Arc<AtomicU64>,
 }
 
 /// What is carried to the leader.
@@ -153,6 +156,7 @@ impl Taker {
             peers: parts.peers,
             patience: parts.patience,
             limits: parts.message_limits,
+            highest_member: Arc::default(),
         })
     }
 
