@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::ask;
 use super::standing::Standing;
 use super::taker::Taker;
-use crate::engine::{Member, NodeId};
+use crate::engine::{ChangeError, Member, NodeId};
 use crate::operator::{ClusterView, Denied, NodeRole, NodeView};
 
 /// Entries that a learner may be behind when it is given a vote: what it lacks then arrives in a moment.
@@ -39,43 +39,86 @@ pub(super) enum MemberChange {
     Remove { node: NodeId },
 }
 
+/// What came of asking for a change once, as one node tells another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Attempt {
+    Done,
+    /// Nothing was changed, and a moment later it may be.
+    NotNow(String),
+    Refused(String),
+    /// It may be changed, or be changed yet.
+    Unknown(String),
+}
+
+impl Attempt {
+    fn write(&self) -> Result<Vec<u8>, String> {
+        serde_json::to_vec(self).map_err(|error| error.to_string())
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    }
+}
+
 impl Taker {
     /// Makes a change of members, by the leader, whichever it is.
     pub(super) async fn change_members(&self, change: &MemberChange) -> Result<(), Denied> {
         let question = serde_json::to_vec(change).map_err(|error| Denied::Failed(error.to_string()))?;
         let deadline = Instant::now() + CHANGE_TIMEOUT;
+        let (mut perhaps_done, mut why) = (false, "no leader could be asked".to_owned());
         loop {
             let (leads, leader) = {
                 let role = self.roles.borrow();
                 (role.leads, role.leader)
             };
-            if leads {
-                return self.change_members_here(change).await.map_err(Denied::Conflict);
-            }
-            if let Some(leader) = leader.filter(|leader| *leader != self.me) {
-                let within = deadline.saturating_duration_since(Instant::now());
-                match self.peers.call(leader, ask::MEMBERS, question.clone(), within).await {
-                    Ok(_) => return Ok(()),
-                    Err(crate::engine::CallError::Refused(why)) => return Err(Denied::Conflict(why)),
-                    Err(_) => {}
-                }
+            let within = deadline.saturating_duration_since(Instant::now());
+            let attempt = match leader.filter(|leader| *leader != self.me) {
+                _ if leads => Some(self.attempt(change).await),
+                Some(leader) => Some(
+                    self.peers
+                        .call(leader, ask::MEMBERS, question.clone(), within)
+                        .await
+                        .map_err(|error| error.to_string())
+                        .and_then(|answer| Attempt::read(&answer))
+                        .unwrap_or_else(Attempt::Unknown),
+                ),
+                None => None,
+            };
+            match attempt {
+                Some(Attempt::Done) => return Ok(()),
+                // It is gone because of what was asked before.
+                Some(Attempt::Refused(_)) if perhaps_done && self.is_removed_by(change) => return Ok(()),
+                Some(Attempt::Refused(why)) => return Err(Denied::Conflict(why)),
+                Some(Attempt::NotNow(words)) => why = words,
+                Some(Attempt::Unknown(words)) => (perhaps_done, why) = (true, words),
+                None => {}
             }
             if Instant::now() >= deadline || *self.standing.borrow() != Standing::Whole {
-                let why = "no leader could be asked, and whether anything was changed is not known; hint: kms cluster \
-                           status, then try again";
-                return Err(Denied::Unavailable(why.to_owned()));
+                let done = if perhaps_done {
+                    "whether anything was changed is not known"
+                } else {
+                    "nothing was changed"
+                };
+                let why = why.split("; hint:").next().unwrap_or_default();
+                let message = format!("{why}, and {done}; hint: kms cluster status, then try again");
+                return Err(Denied::Unavailable(message));
             }
-            // No event tells when a leader can be reached again.
+            // No event tells when a leader can be reached again, or another change is finished.
             sleep(RETRY_INTERVAL).await;
         }
     }
 
     pub(super) async fn change_members_for(&self, question: &[u8]) -> Result<Vec<u8>, String> {
         let change = serde_json::from_slice(question).map_err(|error| error.to_string())?;
-        self.change_members_here(&change).await.map(|()| Vec::new())
+        self.attempt(&change).await.write()
     }
 
-    async fn change_members_here(&self, change: &MemberChange) -> Result<(), String> {
+    fn is_removed_by(&self, change: &MemberChange) -> bool {
+        matches!(change, MemberChange::Remove { node } if !self.roles.borrow().members.contains_key(node))
+    }
+
+    /// Makes a change of members if this node leads, and no other change is under way.
+    async fn attempt(&self, change: &MemberChange) -> Attempt {
         let done = match change {
             MemberChange::Add { node, name, link, kmip } => {
                 let member = Member { name: name.clone(), link: link.clone(), kmip: kmip.clone() };
@@ -84,9 +127,21 @@ impl Taker {
             MemberChange::Promote { node } => self.engine.promote(*node).await,
             MemberChange::Remove { node } => self.engine.remove(*node).await,
         };
-        done.map_err(|error| error.to_string())?;
-        info!("members changed: {change:?}");
-        Ok(())
+        match done {
+            Ok(()) => {
+                info!("members changed: {change:?}");
+                Attempt::Done
+            }
+            Err(error @ (ChangeError::NotLeader | ChangeError::InProgress)) => {
+                Attempt::NotNow(error.to_string())
+            }
+            Err(error @ (ChangeError::TimedOut | ChangeError::Ended(_))) => {
+                Attempt::Unknown(error.to_string())
+            }
+            Err(
+                error @ (ChangeError::NoMember(_) | ChangeError::OtherMember(_) | ChangeError::LastVoter(_)),
+            ) => Attempt::Refused(error.to_string()),
+        }
     }
 
     /// The cluster as the leader sees it, or this node where no leader answers.
@@ -144,20 +199,21 @@ impl Taker {
 pub(super) async fn promote_learners(taker: Taker) {
     let mut look = interval(LOOK_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ended = taker.roles.clone();
-    loop {
-        tokio::select! {
-            _ = look.tick() => {}
-            changed = ended.changed() => if changed.is_err() { return },
-        }
+    // An error of a watch is an engine that has ended.
+    while taker.roles.has_changed().is_ok() {
+        look.tick().await;
         let Some(node) = taker.caught_up() else { continue };
-        if let Err(error) = taker.change_members_here(&MemberChange::Promote { node }).await {
-            warn!(node, "a node that caught up got no vote yet: {error}");
+        match taker.attempt(&MemberChange::Promote { node }).await {
+            Attempt::Done | Attempt::NotNow(_) => {}
+            Attempt::Refused(why) | Attempt::Unknown(why) => {
+                warn!(node, "a node that caught up got no vote yet: {why}");
+            }
         }
     }
 }
 
 impl Taker {
+    /// A learner that has nearly all of the log and can be reached: the vote of one that is gone would only be missed.
     fn caught_up(&self) -> Option<NodeId> {
         let role = self.roles.borrow();
         let held = self.state.held();
@@ -167,7 +223,9 @@ impl Taker {
         role.members
             .iter()
             .filter(|_| role.leads)
-            .find(|(id, peer)| !peer.voter && caught_up(peer.matched) && !stays_learner(**id))
+            .find(|(id, peer)| {
+                !peer.voter && caught_up(peer.matched) && self.peers.reaches(**id) && !stays_learner(**id)
+            })
             .map(|(id, _)| *id)
     }
 }
