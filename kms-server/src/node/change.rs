@@ -6,6 +6,10 @@ use kms_core::{Draft, Event, Refusal, RegisteredClient};
 
 use crate::trust::{Registration, RegistrationError, Trust};
 
+/// What a node reads that wants to join and may not.
+pub(super) const NO_INVITATION: &str =
+    "this invitation is not known, was used, or has expired; hint: kms cluster invite";
+
 /// The event as it shall happen.
 ///
 /// Fails where what is wanted is taken, gone or used up; nothing happened then.
@@ -25,9 +29,7 @@ pub(super) fn decide(wanted: &Event, draft: &Draft<'_>, now: i64) -> Result<Even
         Event::Invited { .. } | Event::Restored { .. } => Ok(wanted.clone()),
         Event::NodeNumbered { name, link, kmip, invitation, .. } => {
             let Some(invited) = draft.invitation(invitation, now) else {
-                return Err(Refusal::permission_denied(
-                    "this invitation is not known, was used, or has expired; hint: kms cluster invite",
-                ));
+                return Err(Refusal::permission_denied(NO_INVITATION));
             };
             Ok(Event::NodeNumbered {
                 node: draft.next_node_number(),

@@ -7,6 +7,7 @@ use kms_core::Event;
 use tracing::info;
 use zeroize::Zeroizing;
 
+use super::change;
 use super::members::MemberChange;
 use super::taker::{Cargo, Carried, Taker};
 use crate::config::{Cluster, Config, credentials_directory};
@@ -60,6 +61,7 @@ impl Host {
         let mut secret = Zeroizing::new(join::Secret::default());
         hex::decode_to_slice(&request.secret, &mut *secret).map_err(|error| error.to_string())?;
         let digest = join::digest(&secret);
+        self.check_invitation(&digest).await?;
         // All that can fail on our side is tried before the invitation is used up.
         let authority = self.authority()?;
         let mut bundle = self.bundle()?;
@@ -90,6 +92,20 @@ impl Host {
         added.map_err(|denied| denied.to_string())?;
         info!(node, name = request.name, link = request.link, "a node joined, and is sent the log");
         Ok(sealed)
+    }
+
+    /// Refuses a stranger without an invitation before anything is read or said for it. The leader looks again.
+    async fn check_invitation(&self, digest: &[u8; 32]) -> Result<(), String> {
+        if !self.taker.is_current().await {
+            return Err("this node cannot say whether the invitation is good; hint: ask another node".to_owned());
+        }
+        let now = self.taker.state.clock.unix_seconds();
+        let held = self.taker.state.held();
+        let invitation = held.objects.invitation(digest);
+        if invitation.is_none_or(|invitation| !invitation.is_open_at(now)) {
+            return Err(change::NO_INVITATION.to_owned());
+        }
+        Ok(())
     }
 
     async fn change(&self, event: &Event) -> Result<Event, Denied> {
