@@ -138,7 +138,7 @@ impl JoinPaths {
         })
     }
 
-    /// Every file, and the directory, that must not be there yet.
+    /// Every file that is written beside the configuration, and must not be there yet.
     pub fn all(&self) -> Vec<&Path> {
         let optional = [self.root_key.as_deref(), self.client_ca.as_deref()].into_iter().flatten();
         let files = [

@@ -18,6 +18,9 @@ use crate::seal::{Keyring, SealError};
 /// How long one member may take: the number it gives goes through the log.
 const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// What stands in the data directory of a node that was born, or is to be: it would keep its old number, or lose its keys.
+const SIGNS_OF_LIFE: [&str; 4] = ["node.json", "birth.json", "keyring", "log"];
+
 /// Why a node did not join.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
@@ -58,11 +61,11 @@ pub enum JoinError {
 /// # Errors
 /// [`JoinError`]; where a member was asked, the token may be used up.
 pub async fn join(token: &Token, name: &str, paths: &JoinPaths) -> Result<u64, JoinError> {
-    paths
-        .all()
-        .into_iter()
-        .find(|path| path.exists())
-        .map_or(Ok(()), |path| Err(JoinError::Taken(path.display().to_string())))?;
+    let files = paths.all().into_iter().map(Path::to_owned);
+    let signs = SIGNS_OF_LIFE.into_iter().map(|name| paths.data_dir.join(name));
+    if let Some(taken) = files.chain(signs).find(|path| path.exists()) {
+        return Err(JoinError::Taken(taken.display().to_string()));
+    }
     let request = JoinRequest {
         secret: hex::encode(token.danger_secret()),
         name: name.to_owned(),
@@ -71,7 +74,7 @@ pub async fn join(token: &Token, name: &str, paths: &JoinPaths) -> Result<u64, J
     };
     let question =
         Zeroizing::new(serde_json::to_vec(&request).map_err(|error| BundleError::Form(error.to_string()))?);
-    let mut unreached = String::new();
+    let (mut unreached, mut refused) = (String::new(), None);
     for address in &token.addresses {
         match links::ask(address, token.ca, links::JOIN, question.to_vec(), ASK_TIMEOUT).await {
             Ok(sealed) => {
@@ -79,11 +82,15 @@ pub async fn join(token: &Token, name: &str, paths: &JoinPaths) -> Result<u64, J
                 write(&bundle, paths)?;
                 return Ok(bundle.number);
             }
-            Err(AskError::Refused { why, .. }) => return Err(JoinError::Refused(why)),
+            // Another may be better off: this one may be cut off, or removed by now. The first refusal is the one to tell:
+            // it may have used the token up.
+            Err(AskError::Refused { why, .. }) => {
+                refused.get_or_insert(why);
+            }
             Err(error) => unreached.push_str(&format!("\n  {error}")),
         }
     }
-    Err(JoinError::Unreachable(unreached))
+    Err(refused.map_or(JoinError::Unreachable(unreached), JoinError::Refused))
 }
 
 fn write(bundle: &Bundle, paths: &JoinPaths) -> Result<(), JoinError> {

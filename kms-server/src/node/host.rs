@@ -97,7 +97,9 @@ impl Host {
     /// Refuses a stranger without an invitation before anything is read or said for it. The leader looks again.
     async fn check_invitation(&self, digest: &[u8; 32]) -> Result<(), String> {
         if !self.taker.is_current().await {
-            return Err("this node cannot say whether the invitation is good; hint: ask another node".to_owned());
+            return Err(
+                "this node cannot say whether the invitation is good; hint: ask another node".to_owned()
+            );
         }
         let now = self.taker.state.clock.unix_seconds();
         let held = self.taker.state.held();
