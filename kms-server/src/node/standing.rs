@@ -23,6 +23,10 @@ const QUEUE_MAX: usize = 4096;
 /// How long one round may take, with the wait for this node to catch up. Past it the read goes another way.
 const ROUND_TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// Entries that this node may lack for a read to wait for them: a node that was away for long, or has just been taken in,
+/// has its reads decided by the leader meanwhile.
+const LAG_MAX: u64 = 2000;
+
 /// Between two looks at who can be reached.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -116,12 +120,21 @@ async fn round(engine: &Engine, peers: &dyn Peers) -> Result<(), Unsure> {
     let index = match leader {
         _ if leads => engine.read_index().await.map_err(|_| Unsure)?,
         Some(leader) => {
-            let answer = peers.call(leader, ask::READ_INDEX, Vec::new(), ROUND_TIMEOUT).await;
+            let mut roles = engine.role();
+            let answer = tokio::select! {
+                answer = peers.call(leader, ask::READ_INDEX, Vec::new(), ROUND_TIMEOUT) => answer,
+                // A frozen leader keeps its connections for a while.
+                _ = roles.wait_for(|role| role.leader != Some(leader)) => return Err(Unsure),
+            };
             let bytes = answer.map_err(|_| Unsure)?;
             u64::from_be_bytes(bytes.try_into().map_err(|_| Unsure)?)
         }
         None => return Err(Unsure),
     };
+    let applied = engine.role().borrow().applied;
+    if index.saturating_sub(applied) > LAG_MAX {
+        return Err(Unsure);
+    }
     engine.wait_applied(index).await.map_err(|_| Unsure)
 }
 

@@ -254,7 +254,7 @@ impl Taker {
                 // Before anything is sent: a leader that is cut off would keep it, and might carry it out much later.
                 return Err(Stuck { standing, perhaps_done: ticket.again });
             }
-            roles.mark_unchanged();
+            let office = self.office();
             let tried = tokio::select! {
                 tried = self.try_once(cargo, &ticket, &mut detour, deadline) => tried,
                 // Perhaps: what this try began is not waited for any more.
@@ -271,9 +271,12 @@ impl Taker {
             }
             let perhaps_done = ticket.again;
             tokio::select! {
-                changed = roles.changed() => if changed.is_err() {
-                    return Err(Stuck { standing: Standing::Whole, perhaps_done });
-                },
+                // Not any change: under load there is one with every entry, and as many tries would follow.
+                changed = roles.wait_for(|role| (role.term, role.leader, role.leads) != office) => {
+                    if changed.is_err() {
+                        return Err(Stuck { standing: Standing::Whole, perhaps_done });
+                    }
+                }
                 () = sleep(RETRY_INTERVAL) => {}
                 standing = self.cut_off() => return Err(Stuck { standing, perhaps_done }),
                 () = sleep_until(deadline) => {
@@ -283,6 +286,12 @@ impl Taker {
         }
     }
 
+    /// Who leads, and in which term, as far as this node knows.
+    fn office(&self) -> (u64, Option<NodeId>, bool) {
+        let role = self.roles.borrow();
+        (role.term, role.leader, role.leads)
+    }
+
     async fn try_once(
         &self,
         cargo: &Cargo<'_>,
@@ -290,10 +299,7 @@ impl Taker {
         detour: &mut usize,
         deadline: Instant,
     ) -> Tried {
-        let (leads, leader) = {
-            let role = self.roles.borrow();
-            (role.leads, role.leader)
-        };
+        let (_, leader, leads) = self.office();
         if leads {
             let decision = self.decider.decide(cargo.matter(), ticket.token, ticket.again, ticket.seen).await;
             return Tried::of(decision);
