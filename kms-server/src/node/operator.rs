@@ -63,6 +63,7 @@ impl Operator for Node {
     }
 
     async fn clients(&self) -> Result<Vec<ClientView>, Denied> {
+        self.catch_up().await;
         self.state().held().objects.clients().map(|client| view_client(client)).collect()
     }
 
@@ -99,6 +100,7 @@ impl Operator for Node {
             None => None,
         };
         let limit = query.limit.unwrap_or(KEYS_PER_PAGE);
+        self.catch_up().await;
         let now = self.state().clock.unix_seconds();
         let wanted = |object: &Object| {
             query.tenant.as_deref().is_none_or(|tenant| tenant == object.tenant.as_str())
@@ -121,9 +123,14 @@ impl Operator for Node {
     }
 
     async fn key(&self, id: &str) -> Result<KeyView, Denied> {
+        let current = self.catch_up().await;
         let found = Id::parse(id).and_then(|id| self.state().held().objects.object(id).cloned());
-        let object =
-            found.ok_or_else(|| Denied::NotFound(format!("no object {id:?}; hint: kms key list")))?;
+        let object = found.ok_or_else(|| match current {
+            true => Denied::NotFound(format!("no object {id:?}; hint: kms key list")),
+            false => Denied::Unavailable(format!(
+                "this node cannot say whether there is an object {id:?}; hint: ask another node, or see kms cluster status"
+            )),
+        })?;
         Ok(self.view_key(&object, self.state().clock.unix_seconds(), true))
     }
 
@@ -171,6 +178,12 @@ impl Operator for Node {
 }
 
 impl Node {
+    /// Waits for what the operator may have done on another node just now. Says whether this node holds all of it; what it
+    /// holds can be looked at all the same.
+    async fn catch_up(&self) -> bool {
+        self.taker.is_current().await
+    }
+
     /// Commits one event of the operator's, with a line in the audit first.
     async fn change(&self, operation: &'static str, event: Event) -> Result<(), Denied> {
         self.audit_operator(operation)?;
