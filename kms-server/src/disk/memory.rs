@@ -62,6 +62,17 @@ impl MemoryDisk {
         MemoryLog { now: held, disk: self.clone(), number, changed_from: u64::MAX, ..MemoryLog::default() }
     }
 
+    /// The newest entry that would survive a power cut now; 0 for none.
+    pub fn last(&self) -> u64 {
+        let durable = self.durable();
+        durable.held.purged_to + durable.held.entries.len() as u64
+    }
+
+    /// The metadata that would survive a power cut now.
+    pub fn metadata(&self) -> Option<Vec<u8>> {
+        self.durable().held.metadata.clone()
+    }
+
     /// The next sync of the log that has something to do fails, and with it everything after it.
     pub fn fail_next_sync(&self) {
         self.durable().fail_next_sync = true;

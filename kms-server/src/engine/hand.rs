@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::storage::LogFlushed;
+use rand08::RngCore;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::log::Shared;
-use super::runtime::Types;
+use super::runtime::{Draw, Types};
 use super::types::Writing;
 use crate::disk::{Entry, Log, LogError};
 
@@ -20,8 +21,8 @@ const GATHER_MAX: usize = 1024;
 /// Entries purged between two syncs, so that nothing waits for the whole of a purge.
 const PURGE_STEP: u64 = 256;
 
-/// How long a sync takes in simulation, on the runtime's clock.
-const SIMULATED_SYNC: Duration = Duration::from_millis(1);
+/// The longest that a sync takes in simulation, on the runtime's clock; how long each takes is drawn.
+const SIMULATED_SYNC_MS_MAX: u64 = 4;
 
 /// What the hand is asked to do, in order.
 pub(super) enum Work {
@@ -41,11 +42,11 @@ pub(super) enum Work {
     End(oneshot::Sender<()>),
 }
 
-/// Sets the hand to work.
+/// Sets the hand to work; the seed is for simulation alone.
 pub(super) fn start(
     log: Box<dyn Log>,
     purge_to: u64,
-    writing: Writing,
+    (writing, seed): (Writing, u64),
     shared: Arc<Shared>,
     work: mpsc::UnboundedReceiver<Work>,
 ) -> std::io::Result<()> {
@@ -54,7 +55,7 @@ pub(super) fn start(
         Writing::Thread => {
             std::thread::Builder::new().name("log".to_owned()).spawn(move || hand.run(work))?;
         }
-        Writing::Inline => drop(tokio::spawn(hand.run_simulated(work))),
+        Writing::Inline => drop(tokio::spawn(hand.run_simulated(work, Draw::of(seed)))),
     }
     Ok(())
 }
@@ -94,13 +95,14 @@ impl Hand {
         }
     }
 
-    async fn run_simulated(mut self, mut queue: mpsc::UnboundedReceiver<Work>) {
+    async fn run_simulated(mut self, mut queue: mpsc::UnboundedReceiver<Work>, mut draw: Draw) {
         let mut gathered = VecDeque::new();
         while let Some(work) = queue.recv().await {
             gathered.push_back(work);
             gather(&mut queue, &mut gathered);
             let end = self.carry_out(&mut gathered);
-            tokio::time::sleep(SIMULATED_SYNC).await;
+            let took = draw.next_u64() % (SIMULATED_SYNC_MS_MAX + 1);
+            tokio::time::sleep(Duration::from_millis(took)).await;
             self.sync();
             if let Some(end) = end {
                 return self.end(end);

@@ -1,7 +1,7 @@
-//! The log as openraft sees it, on top of [`disk::Log`](crate::disk::Log).
+//! The log as openraft sees it, on top of [`disk::Log`].
 //!
 //! openraft 0.9 waits for each append before it does anything else, so a leader would sync once an entry, one after the
-//! other. Here an append is done when it stands in memory and in the queue of the [`hand`](super::hand), and nothing
+//! other. Here an append is done when it stands in memory and in the queue of the [`hand`], and nothing
 //! that an entry's durability is needed for gets past it before its sync:
 //!
 //! - a vote is saved when it is durable, and everything queued before it with it;
@@ -80,13 +80,13 @@ struct State {
 
 impl LogStore {
     /// Takes over a log beside a snapshot that holds everything up to `snapshot`, while the oldest one that is kept
-    /// holds everything up to `floor`; 0 where there is none.
+    /// holds everything up to `floor`; 0 where there is none. `writing` comes with a seed for simulation.
     ///
     /// When the last vote was this node's own, it counts as not settled: a leader that was killed and started again at
     /// once would otherwise go on leading with what it knew then, and serve reads that are stale.
     pub(super) fn open(
         log: Box<dyn disk::Log>,
-        writing: Writing,
+        writing: (Writing, u64),
         me: NodeId,
         snapshot: u64,
         floor: u64,

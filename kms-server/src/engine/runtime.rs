@@ -78,9 +78,15 @@ pub(super) async fn seeded<F: Future>(seed: u64, future: F) -> F::Output {
     SEED.scope(seed, future).await
 }
 
-/// SplitMix64: enough for one number that only has to differ from node to node.
+/// SplitMix64: enough for numbers that only have to differ from node to node, and for simulation.
 #[derive(Debug)]
 pub(super) struct Draw(u64);
+
+impl Draw {
+    pub(super) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+}
 
 impl RngCore for Draw {
     fn next_u32(&mut self) -> u32 {

@@ -255,3 +255,45 @@ fn other_index(expected: u64, got: u64) -> SnapshotError {
     let what = format!("expected index {expected}, the header says {got}");
     SnapshotError::Damaged { path: PathBuf::from("(in memory)"), offset: 0, what }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frozen() -> Frozen {
+        Frozen { count: 2, records: Box::new([vec![1; 3000], vec![2; 10]].into_iter()) }
+    }
+
+    #[test]
+    fn a_snapshot_goes_from_any_store_to_any_other() {
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let files =
+            |place: usize| Box::new(Files(Snapshots::new(dirs[place].path(), 1))) as Box<dyn SnapshotStore>;
+        let stores = [files(0), Box::new(MemorySnapshots::new()), files(1), Box::new(MemorySnapshots::new())];
+        stores[0].write(9, b"head", frozen()).unwrap();
+        for (from, into) in [(0, 1), (1, 2), (2, 3)] {
+            let file = stores[from].open(9).unwrap();
+            // Pruned while it is sent.
+            stores[from].write(10, b"head", frozen()).unwrap();
+            stores[from].write(11, b"head", frozen()).unwrap();
+            stores[from].prune().unwrap();
+            assert!(stores[from].read(9).is_err());
+            let (length, mut offset) = (file.length().unwrap(), 0);
+            let mut incoming = stores[into].receive(9).unwrap();
+            while offset < length {
+                let piece = file.read_at(offset, 700).unwrap();
+                offset += piece.len() as u64;
+                incoming.write(&piece).unwrap();
+            }
+            incoming.adopt().unwrap();
+            let mut reader = stores[into].choose(1, 9).unwrap().unwrap();
+            let mut records = Vec::new();
+            while let Some(record) = reader.next_record().unwrap() {
+                records.push(record);
+            }
+            assert_eq!(records, [b"head".to_vec(), vec![1; 3000], vec![2; 10]]);
+            assert!(matches!(stores[into].choose(1, 8), Err(SnapshotError::AheadOfLog { .. })));
+            assert!(matches!(stores[into].choose(11, 12), Err(SnapshotError::NotCovered { .. })));
+        }
+    }
+}

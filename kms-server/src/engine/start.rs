@@ -59,7 +59,7 @@ pub(super) async fn start(parts: Parts) -> Result<Inner, EngineError> {
             place_or_0(applied.as_ref())
         )));
     }
-    let log = LogStore::open(log, writing, me, place_or_0(applied.as_ref()), floor)?;
+    let log = LogStore::open(log, (writing, election_seed), me, place_or_0(applied.as_ref()), floor)?;
     let machine =
         MachineStore::new(machine, Arc::clone(&store), log.clone(), writing, snapshot_every, snapshot);
 

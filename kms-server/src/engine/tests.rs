@@ -2,6 +2,7 @@
 //! time.
 
 mod changes;
+mod chaos;
 mod elections;
 mod faults;
 mod lone;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use openraft::error::{Fatal, NetworkError, StreamingError, Timeout, Unreachable};
 use openraft::network::RPCTypes;
-use openraft::raft::SnapshotResponse;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse};
 use openraft::{ErrorSubject, ErrorVerb, Snapshot, SnapshotMeta};
 use tokio::sync::Mutex;
 
@@ -190,6 +190,13 @@ impl Receiver {
     /// The lock on `coming` is held meanwhile: the last piece may come again.
     async fn take_over(&self, vote: Vote, length: u64, whole: Coming) -> Result<Taken, String> {
         let Coming { head, file, .. } = whole;
+        // The leader's vote must be on disk before its snapshot is: a snapshot without any vote looks like a lost log.
+        let heartbeat =
+            AppendEntriesRequest { vote, prev_log_id: None, entries: Vec::new(), leader_commit: None };
+        let heard = self.raft.append_entries(heartbeat).await.map_err(|error| error.to_string())?;
+        if let AppendEntriesResponse::HigherVote(vote) = heard {
+            return Ok(Taken { vote, next: 0 });
+        }
         // Before openraft hears of it: it purges the log without waiting for the machine.
         blocking(self.writing, move || file.adopt().map_err(|error| error.to_string())).await?;
         let meta = SnapshotMeta {

@@ -73,7 +73,8 @@ pub struct Parts {
     pub machine: Arc<dyn Machine>,
     /// The way to the other nodes.
     pub links: Arc<dyn Calls>,
-    /// Draws this node's election time; two nodes with the same seed would stand for election at the same moment.
+    /// Draws this node's election time, and in simulation how long its syncs take. Two nodes with the same seed would
+    /// stand for election at the same moment.
     pub election_seed: u64,
 }
 

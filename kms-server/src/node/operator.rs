@@ -215,7 +215,7 @@ impl Node {
         self.host.as_ref().ok_or_else(|| {
             Denied::Conflict(
                 "this node has no links, so no other can join it; hint: give its configuration a [cluster] section, \
-                 see docs/operation.md"
+                 see docs/cluster.md"
                     .to_owned(),
             )
         })

@@ -166,7 +166,7 @@ mod tests {
     fn numbered(node: u64, invitation: u16, at: i64) -> Event {
         let name = format!("node{node}");
         let (link, kmip) = (format!("{name}:5697"), format!("{name}:5696"));
-        Event::NodeNumbered { node, name, link, kmip, invitation: digest(invitation), at }
+        Event::NodeNumbered { node, name, link, kmip, invitation: digest(invitation), at, learner: false }
     }
 
     fn made(events: &[Event]) -> Cluster {

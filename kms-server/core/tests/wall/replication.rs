@@ -43,7 +43,7 @@ fn invited(number: u8, at: i64, expires_at: i64) -> Event {
 
 fn numbered(node: u64, invitation: u8, at: i64) -> Event {
     let (name, link, kmip) = (format!("node{node}"), format!("n{node}:5697"), format!("n{node}:5696"));
-    Event::NodeNumbered { node, name, link, kmip, invitation: [invitation; 32], at }
+    Event::NodeNumbered { node, name, link, kmip, invitation: [invitation; 32], at, learner: false }
 }
 
 fn encoded(record: &Record) -> Vec<u8> {

@@ -91,12 +91,12 @@ async fn a_vote_survives_a_crash() {
     let term = cluster.node(leader).role().term;
     cluster.node(other).until("the term", |role| role.term == term).await;
     cluster.node_mut(other).crash();
-    let vote = LogStore::open(Box::new(cluster.node(other).disk.open()), Writing::Inline, other, 0, 0);
+    let vote = LogStore::open(Box::new(cluster.node(other).disk.open()), (Writing::Inline, 0), other, 0, 0);
     let vote = vote.unwrap().vote().unwrap();
     assert_eq!((vote.leader_id.term, vote.leader_id.node_id, vote.committed), (term, leader, true));
     // A vote for itself is not settled any more.
     cluster.node_mut(leader).crash();
-    let vote = LogStore::open(Box::new(cluster.node(leader).disk.open()), Writing::Inline, leader, 0, 0);
+    let vote = LogStore::open(Box::new(cluster.node(leader).disk.open()), (Writing::Inline, 0), leader, 0, 0);
     let vote = vote.unwrap().vote().unwrap();
     assert_eq!((vote.leader_id.term, vote.leader_id.node_id, vote.committed), (term, leader, false));
 }

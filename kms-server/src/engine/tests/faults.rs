@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::support::*;
-use crate::disk::{Entry, Log, LogError};
+use crate::disk::{Entry, Log, LogError, SnapshotError};
 
 #[tokio::test(start_paused = true)]
 async fn a_sync_that_fails_ends_the_node_and_the_others_carry_on() {
@@ -122,4 +122,55 @@ async fn messages_that_are_none_are_refused_in_words() {
         assert!(error.contains("cannot be read"), "{error}");
     }
     assert!(engine.answer(0x0f, b"").await.unwrap_err().contains("0x0f"));
+}
+
+/// Snapshots on a disk that is full.
+#[derive(Default)]
+struct Full {
+    attempts: std::sync::atomic::AtomicU64,
+}
+
+impl SnapshotStore for Full {
+    fn choose(&self, _: u64, _: u64) -> Result<Option<crate::disk::SnapshotReader>, SnapshotError> {
+        Ok(None)
+    }
+    fn write(&self, _: u64, _: &[u8], _: Frozen) -> Result<(), SnapshotError> {
+        self.attempts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Err(full())
+    }
+    fn prune(&self) -> Result<Option<u64>, SnapshotError> {
+        Ok(None)
+    }
+    fn read(&self, _: u64) -> Result<crate::disk::SnapshotReader, SnapshotError> {
+        Err(full())
+    }
+    fn open(&self, _: u64) -> Result<SnapshotFile, SnapshotError> {
+        Err(full())
+    }
+    fn receive(&self, _: u64) -> Result<Incoming, SnapshotError> {
+        Err(full())
+    }
+}
+
+fn full() -> SnapshotError {
+    SnapshotError::Io { path: "snapshots".into(), source: std::io::ErrorKind::StorageFull.into() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_cannot_be_written_stops_nothing_and_is_not_tried_at_every_entry() {
+    let store = std::sync::Arc::new(Full::default());
+    let mut cluster = Cluster::empty(10, Writing::Inline);
+    let engine =
+        cluster.add_with(1, std::sync::Arc::clone(&store) as std::sync::Arc<dyn SnapshotStore>).await;
+    engine.found(member(1)).await.unwrap();
+    for number in 0..100 {
+        cluster.say(1, &number.to_string()).await;
+    }
+    let attempts = store.attempts.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((5..=12).contains(&attempts), "{attempts} attempts for 100 entries");
+    let error = engine.snapshot().await.unwrap_err();
+    assert!(error.to_string().contains("no storage space"), "{error}");
+    cluster.say(1, "goes on").await;
+    let role = cluster.node(1).role();
+    assert_eq!((role.first, role.snapshot), (1, 0));
 }

@@ -67,9 +67,50 @@ pub(super) struct Net {
     /// One way each.
     cut: Mutex<BTreeSet<(NodeId, NodeId)>>,
     spoil: Mutex<Option<Spoil>>,
+    disks: Mutex<BTreeMap<NodeId, MemoryDisk>>,
+    /// What a node said that was not so.
+    lies: Mutex<Vec<String>>,
 }
 
 impl Net {
+    /// What a node says must be true on its disk by then.
+    fn witness(&self, node: NodeId, kind: u8, request: Option<&[u8]>, answer: Option<&[u8]>) {
+        let Some(disk) = self.disks.lock().unwrap().get(&node).cloned() else { return };
+        match (kind, request, answer) {
+            (RAFT_APPEND, Some(request), None) => {
+                let decided = messages::decode_append(request).unwrap().leader_commit;
+                let (decided, durable) = (place_or_0(decided.as_ref()), disk.last());
+                self.must(decided <= durable, || {
+                    format!("leader {node}: {decided} is decided, {durable} on disk")
+                });
+            }
+            (RAFT_APPEND, Some(request), Some(answer)) => {
+                let request = messages::decode_append(request).unwrap();
+                let last = request.entries.last().map(|entry| entry.log_id).or(request.prev_log_id);
+                let success = messages::decode_appended(answer).unwrap().is_success();
+                let (last, durable) = (place_or_0(last.as_ref()), disk.last());
+                self.must(!success || last <= durable, || {
+                    format!("node {node}: {last} acknowledged, {durable} on disk")
+                });
+            }
+            (RAFT_VOTE, _, Some(answer)) => {
+                let answer = messages::decode_asked(answer).unwrap();
+                let stored = encoding::Metadata::decode(&disk.metadata().unwrap_or_default()).ok();
+                let stored = stored.and_then(|metadata| metadata.vote);
+                self.must(!answer.vote_granted || stored >= Some(answer.vote), || {
+                    format!("node {node}: {answer:?}, {stored:?} on disk")
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn must(&self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.lies.lock().unwrap().push(what());
+        }
+    }
+
     pub(super) fn cut_off(&self, id: NodeId, others: impl IntoIterator<Item = NodeId>) {
         let mut cut = self.cut.lock().unwrap();
         others.into_iter().for_each(|other| cut.extend([(id, other), (other, id)]));
@@ -107,10 +148,21 @@ impl Calls for Link {
                 tokio::time::sleep(within).await;
                 return Err(CallError::TimedOut);
             }
+            self.net.witness(self.from, kind, Some(&request), None);
             // What has arrived is carried out, whether or not the caller still waits.
-            let answer = tokio::spawn(async move { node.answer(kind, &request).await });
+            let net = Arc::clone(&self.net);
+            let answer = tokio::spawn(async move {
+                // A moment on the wire, so that a crash can fall there.
+                tokio::time::sleep(Duration::from_micros(300)).await;
+                let answer = node.answer(kind, &request).await;
+                if let Ok(answer) = &answer {
+                    net.witness(to, kind, Some(&request), Some(answer));
+                }
+                answer
+            });
             let answer = tokio::time::timeout(within, answer).await.map_err(|_| CallError::TimedOut)?;
             if !self.net.passes(to, self.from) {
+                // The answer is swallowed.
                 tokio::time::sleep(within).await;
                 return Err(CallError::TimedOut);
             }
@@ -126,6 +178,8 @@ pub(super) struct Node {
     pub(super) snapshots: MemorySnapshots,
     pub(super) journal: Arc<Journal>,
     pub(super) engine: Option<Engine>,
+    /// In place of `snapshots`.
+    store: Option<Arc<dyn SnapshotStore>>,
     snapshot_every: u64,
     writing: Writing,
     net: Arc<Net>,
@@ -144,7 +198,7 @@ impl Node {
             timing: Timing::default(),
             log,
             writing: self.writing,
-            snapshots: Arc::new(self.snapshots.clone()),
+            snapshots: self.store.clone().unwrap_or_else(|| Arc::new(self.snapshots.clone())),
             snapshot_every: self.snapshot_every,
             machine: Arc::clone(&self.journal) as Arc<dyn Machine>,
             links: Arc::new(Link { from: self.id, net: Arc::clone(&self.net) }),
@@ -152,6 +206,7 @@ impl Node {
         })
         .await?;
         self.net.nodes.lock().unwrap().insert(self.id, engine.clone());
+        self.net.disks.lock().unwrap().insert(self.id, self.disk.clone());
         self.engine = Some(engine.clone());
         Ok(engine)
     }
@@ -159,6 +214,7 @@ impl Node {
     /// The power is cut: what was not synced is gone, and nothing of this node is heard any more.
     pub(super) fn crash(&mut self) {
         self.net.nodes.lock().unwrap().remove(&self.id);
+        self.net.disks.lock().unwrap().remove(&self.id);
         drop(self.disk.open());
         if let Some(engine) = self.engine.take() {
             tokio::spawn(async move { engine.end().await });
@@ -227,12 +283,21 @@ impl Cluster {
     }
 
     pub(super) async fn add(&mut self, id: NodeId) -> Engine {
+        self.add_node(id, None).await
+    }
+
+    pub(super) async fn add_with(&mut self, id: NodeId, store: Arc<dyn SnapshotStore>) -> Engine {
+        self.add_node(id, Some(store)).await
+    }
+
+    async fn add_node(&mut self, id: NodeId, store: Option<Arc<dyn SnapshotStore>>) -> Engine {
         let node = Node {
             id,
             disk: MemoryDisk::new(),
             snapshots: MemorySnapshots::new(),
             journal: Arc::default(),
             engine: None,
+            store,
             snapshot_every: self.snapshot_every,
             writing: self.writing,
             net: Arc::clone(&self.net),
@@ -242,6 +307,8 @@ impl Cluster {
     }
 
     pub(super) fn node(&self, id: NodeId) -> &Node {
+        let lies = self.net.lies.lock().unwrap();
+        assert!(lies.is_empty(), "{lies:?}");
         &self.nodes[&id]
     }
 
