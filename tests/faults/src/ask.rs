@@ -3,7 +3,7 @@
 use kmip::client::{Client, ClientConfig, ClientError, Connection};
 use kmip::enumeration::ObjectType;
 use kmip::operations::{activate as op_activate, add_attribute as op_add, create as op_create};
-use kmip::operations::{get as op_get, get_attributes as op_attributes};
+use kmip::operations::{get as op_get, get_attributes as op_attributes, locate as op_locate};
 use kmip::{Attribute, AttributeName, RequestPayload, ResponsePayload, StandardAttribute, TemplateAttribute};
 use ttlv::Value;
 
@@ -26,13 +26,26 @@ pub async fn works(config: &ClientConfig) {
     done.unwrap_or_else(|error| panic!("a normal client is not served: {error}"));
 }
 
+/// The attribute that tells a create from every other.
+pub(crate) const MARK: &str = "x-mark";
+
 /// Create an AES-256 key.
 pub fn create() -> RequestPayload {
-    let attributes = vec![
+    create_with(Vec::new())
+}
+
+/// The same with a mark of its own, so that it is known again when its answer was lost.
+pub fn create_marked(mark: &str) -> RequestPayload {
+    create_with(vec![Attribute::new(AttributeName::new(MARK), Value::TextString(mark.to_owned()))])
+}
+
+fn create_with(more: Vec<Attribute>) -> RequestPayload {
+    let mut attributes = vec![
         Attribute::new(StandardAttribute::CryptographicAlgorithm, Value::Enumeration(3)),
         Attribute::new(StandardAttribute::CryptographicUsageMask, Value::Integer(0x0c)),
         Attribute::new(StandardAttribute::CryptographicLength, Value::Integer(256)),
     ];
+    attributes.extend(more);
     let template_attribute = TemplateAttribute { names: Vec::new(), attributes };
     op_create::Request { object_type: ObjectType::SymmetricKey, template_attribute }.into()
 }
@@ -45,6 +58,13 @@ pub fn get(id: &str) -> RequestPayload {
 /// Get Attributes, all of them.
 pub fn get_attributes(id: &str) -> RequestPayload {
     op_attributes::Request { unique_identifier: Some(id.to_owned()), attribute_names: Vec::new() }.into()
+}
+
+/// Locate, whatever there is: `count` identifiers after the first `offset`.
+pub fn locate(count: usize, offset: usize) -> RequestPayload {
+    let number = |number: usize| i32::try_from(number).ok();
+    op_locate::Request { maximum_items: number(count), offset_items: number(offset), ..Default::default() }
+        .into()
 }
 
 /// Activate.

@@ -1,4 +1,4 @@
-//! What the fault tests share: a [`Load`] of clients, a [`Ledger`] of every answer that they were given and that the
+//! What the fault tests share: a [`Load`] of clients of one server, a [`Crowd`] of clients of a cluster, a [`Ledger`] of every answer that they were given and that the
 //! server must keep to, a [`Disk`] whose power can be cut, and reproducible chance.
 //!
 //! A fault is brought about, the server is started again, and the ledger is held against it. Each test prints one line
@@ -9,16 +9,20 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod ask;
+mod crowd;
 mod disk;
 mod ledger;
 mod load;
 mod random;
+mod turn;
+mod verify;
 
 use std::io::Write;
 
-pub use ask::{activate, add_attribute, connect, create, get, get_attributes, works};
+pub use ask::{activate, add_attribute, connect, create, create_marked, get, get_attributes, locate, works};
+pub use crowd::{Crowd, Targets};
 pub use disk::Disk;
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Tally};
 pub use load::Load;
 pub use random::Random;
 

@@ -84,7 +84,7 @@ async fn a_root_key_or_keyring_that_is_not_as_it_must_be_is_refused_in_words() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_data_directory_that_another_server_uses_is_refused_and_the_other_goes_on() {
-    let lab = Lab::builder().nodes(2).start().await;
+    let lab = Lab::builder().nodes(2).apart().start().await;
     let data = lab.node(0).data_dir();
     lab.node(1).stop_gracefully().await;
     std::fs::copy(lab.node(0).dir.join("root.key"), lab.node(1).dir.join("root.key")).unwrap();

@@ -1,15 +1,12 @@
-//! The laboratory: its directory, its authority, its nodes and clients.
+//! What a laboratory is to be, and how it is made.
 
-use std::collections::BTreeMap;
-use std::fs::DirBuilder;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use certs::{AltName, Authority, Existing, Issued, KeyKind, Profile, Subject};
-use kmip::client::ClientConfig;
-use tempfile::TempDir;
+use certs::{Authority, KeyKind, Profile};
 
-use crate::{LabClient, NewClient, NodeHandle};
+use crate::node::Settings;
+use crate::{Lab, NewClient, NodeHandle, files};
 
 /// The client that is there from the beginning, and its tenant.
 const CLIENT: &str = "vc01";
@@ -18,26 +15,33 @@ const CLIENT: &str = "vc01";
 #[derive(Debug)]
 pub struct Builder {
     nodes: usize,
+    cluster: Option<bool>,
     dir: Option<PathBuf>,
-    settings: BTreeMap<(String, String), String>,
-}
-
-/// Running nodes, all with one authority and one server certificate, and clients that each of them knows.
-#[derive(Debug)]
-pub struct Lab {
-    // Before the directory: servers end before their files go.
-    nodes: Vec<NodeHandle>,
-    dir: PathBuf,
-    authority: Authority,
-    ca_pem: String,
-    client: LabClient,
-    _temporary: Option<TempDir>,
+    settings: Settings,
+    settings_of: Vec<(usize, String, String, String)>,
 }
 
 impl Builder {
-    /// Nodes, 1 at least; default 1. Each has a log of its own until nodes are joined.
+    pub(crate) fn new() -> Self {
+        Self { nodes: 1, cluster: None, dir: None, settings: BTreeMap::new(), settings_of: Vec::new() }
+    }
+
+    /// Nodes, 1 at least; default 1. One is a lone node without links, more are one cluster: the first founds it and
+    /// the others join.
     pub fn nodes(mut self, nodes: usize) -> Self {
         self.nodes = nodes;
+        self
+    }
+
+    /// A cluster even where it has one node only, so that others can join it later.
+    pub fn cluster(mut self) -> Self {
+        self.cluster = Some(true);
+        self
+    }
+
+    /// Lone nodes that know nothing of each other, each with a log of its own.
+    pub fn apart(mut self) -> Self {
+        self.cluster = Some(false);
         self
     }
 
@@ -55,13 +59,19 @@ impl Builder {
         self
     }
 
+    /// The same for one of the nodes, from 0.
+    pub fn set_of(mut self, node: usize, section: &str, key: &str, value: impl Into<String>) -> Self {
+        self.settings_of.push((node, section.to_owned(), key.to_owned(), value.into()));
+        self
+    }
+
     /// A key of `[limits]`.
     pub fn limit(self, key: &str, value: u64) -> Self {
         self.set("limits", key, value.to_string())
     }
 
-    /// Makes all files, starts the nodes, and registers the default client, which has every right. Panics when
-    /// anything of it fails.
+    /// Makes all files, starts the nodes, waits until each serves, and registers the default client, which has every
+    /// right. Panics when anything of it fails.
     pub async fn start(self) -> Lab {
         let temporary = self.dir.is_none().then(|| tempfile::tempdir().unwrap());
         let dir = match (&self.dir, &temporary) {
@@ -72,21 +82,32 @@ impl Builder {
         let authority =
             Authority::create("Lab CA", KeyKind::P256, crate::now_s(), Profile::Authority.days()).unwrap();
         let ca_pem = authority.cert_pem().unwrap();
-        let server = server_certificate(&authority);
-        let nodes: Vec<_> = (1..=self.nodes)
-            .map(|number| {
-                let name = format!("node{number}");
-                let node_dir = dir.join(&name);
-                write_node(&node_dir, &authority, &ca_pem, &server);
-                NodeHandle::make(node_dir, name, &self.settings)
-            })
-            .collect();
         let new = NewClient::named(CLIENT);
         let (client, trusted) = new.make(&authority, &ca_pem);
-        let lab = Lab { nodes, dir, authority, ca_pem, client, _temporary: temporary };
-        for node in &lab.nodes {
-            let started = node.start().await;
-            started.unwrap_or_else(|refused| panic!("{} does not start: {refused}", node.name));
+        let cluster = self.cluster.unwrap_or(self.nodes > 1);
+        let mut lab = Lab {
+            nodes: Vec::new(),
+            gone: BTreeSet::new(),
+            cluster,
+            settings: self.settings,
+            dir,
+            authority,
+            ca_pem,
+            client,
+            _temporary: temporary,
+        };
+        let own = |node: usize| {
+            let of_node = self.settings_of.iter().filter(move |(of, ..)| *of == node);
+            of_node.map(|(_, section, key, value)| ((section.clone(), key.clone()), value.clone())).collect()
+        };
+        if cluster {
+            lab.found(&own(0)).await;
+            for node in 1..self.nodes {
+                lab.join(&own(node)).await;
+            }
+            lab.start_all().await;
+        } else {
+            lab.start_apart((0..self.nodes).map(own).collect()).await;
         }
         lab.register(&new, &trusted).await;
         lab
@@ -94,114 +115,24 @@ impl Builder {
 }
 
 impl Lab {
-    /// One node with all defaults.
-    pub async fn start() -> Lab {
-        Lab::builder().start().await
-    }
-
-    /// A laboratory with other than the defaults.
-    pub fn builder() -> Builder {
-        Builder { nodes: 1, dir: None, settings: BTreeMap::new() }
-    }
-
-    /// A node, from 0. Panics when there are fewer.
-    pub fn node(&self, index: usize) -> &NodeHandle {
-        &self.nodes[index]
-    }
-
-    /// All nodes.
-    pub fn nodes(&self) -> &[NodeHandle] {
-        &self.nodes
-    }
-
-    /// The directory with all nodes' directories.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// The authority of the server certificate and of issued clients.
-    pub fn authority(&self) -> &Authority {
-        &self.authority
-    }
-
-    /// The authority's certificate, PEM.
-    pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
-    }
-
-    /// The default client, vc01, which has every right in the tenant vc01.
-    pub fn client(&self) -> &LabClient {
-        &self.client
-    }
-
-    /// The default client's configuration for the first node.
-    pub fn client_config(&self) -> ClientConfig {
-        self.config_of(&self.client)
-    }
-
-    /// A client's configuration for the first node.
-    pub fn config_of(&self, client: &LabClient) -> ClientConfig {
-        client.config(self.nodes[0].kmip_address.to_string())
-    }
-
-    /// Makes a client and registers it with every node. Panics when a node refuses it.
-    pub async fn add_client(&self, new: NewClient) -> LabClient {
-        let (client, trusted) = new.make(&self.authority, &self.ca_pem);
-        self.register(&new, &trusted).await;
-        client
-    }
-
-    /// A client that no node knows: everything is made and nobody told.
-    pub fn stranger(&self, new: NewClient) -> LabClient {
-        new.make(&self.authority, &self.ca_pem).0
-    }
-
-    /// Puts a new server certificate of the same authority into every node's files; the servers take it on SIGHUP or
-    /// at their next start. Returns it, PEM.
-    pub fn renew_server_certificate(&self) -> String {
-        let server = server_certificate(&self.authority);
-        for node in &self.nodes {
-            write_server_certificate(&node.dir, &self.ca_pem, &server);
+    async fn start_apart(&mut self, own: Vec<Settings>) {
+        let server = files::server_certificate(&self.authority);
+        for settings in own {
+            let node = self.make_node(&settings, None);
+            files::write_node(&node.dir, &self.authority, &self.ca_pem, &server);
+            self.nodes.push(node);
         }
-        server.cert_pem
-    }
-
-    async fn register(&self, new: &NewClient, trusted_pem: &str) {
         for node in &self.nodes {
-            let answer = node.operator("POST", "/v1/clients", &new.body(trusted_pem)).await.unwrap();
-            assert_eq!(answer.status, 201, "{} refuses a client: {}", node.name, answer.body);
+            let started = node.start().await;
+            started.unwrap_or_else(|refused| panic!("{} does not start: {refused}", node.name));
         }
     }
-}
 
-fn server_certificate(authority: &Authority) -> Issued {
-    let alt_names = vec![AltName::Ip([127, 0, 0, 1].into()), AltName::Dns("localhost".to_owned())];
-    let subject = Subject { common_name: "localhost".to_owned(), alt_names };
-    authority.issue(Profile::Server, &subject, KeyKind::P256, crate::now_s()).unwrap()
-}
-
-fn write_node(dir: &Path, authority: &Authority, ca_pem: &str, server: &Issued) {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir.join("tls")).unwrap();
-    certs::write_certificate(&dir.join("tls/ca.pem"), ca_pem, Existing::Replace).unwrap();
-    certs::write_private_key(&dir.join("tls/ca.key"), &authority.key_pem().unwrap(), Existing::Replace)
-        .unwrap();
-    write_server_certificate(dir, ca_pem, server);
-    write_root_key(&dir.join("root.key"));
-}
-
-fn write_server_certificate(dir: &Path, ca_pem: &str, server: &Issued) {
-    let chain = format!("{}{ca_pem}", server.cert_pem);
-    certs::write_private_key(&dir.join("tls/server.key"), &server.key_pem, Existing::Replace).unwrap();
-    certs::write_certificate(&dir.join("tls/server.pem"), &chain, Existing::Replace).unwrap();
-}
-
-/// 32 random bytes in hexadecimal, and a line end.
-fn write_root_key(path: &Path) {
-    use std::io::{Read, Write};
-    let mut bytes = [0_u8; 32];
-    std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut bytes).unwrap();
-    let mut line: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    line.push('\n');
-    let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path).unwrap();
-    file.write_all(line.as_bytes()).unwrap();
+    /// The next node, with nothing on disk yet.
+    pub(crate) fn make_node(&self, own: &Settings, link_host: Option<std::net::Ipv4Addr>) -> NodeHandle {
+        let name = format!("node{}", self.nodes.len() + 1);
+        let mut settings = self.settings.clone();
+        settings.extend(own.clone());
+        NodeHandle::make(self.dir.join(&name), name, &settings, link_host)
+    }
 }

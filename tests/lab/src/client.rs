@@ -85,6 +85,11 @@ impl NewClient {
         self
     }
 
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Makes key and certificate, and the certificate that the node is to trust.
     pub(crate) fn make(&self, authority: &Authority, ca_pem: &str) -> (LabClient, String) {
         let now = crate::now_s();

@@ -20,13 +20,19 @@
 
 mod builder;
 mod client;
+mod cluster;
+mod files;
 mod http;
+mod laboratory;
+mod network;
 mod node;
 mod programs;
 
-pub use builder::{Builder, Lab};
+pub use builder::Builder;
 pub use client::{LabClient, NewClient, Right, Way};
 pub use http::Answer;
+pub use laboratory::Lab;
+pub use network::{cut, in_own_network};
 pub use node::{NodeHandle, Refused};
 pub use programs::{Programs, programs};
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -16,16 +16,19 @@ use tokio::net::TcpSocket;
 use crate::{Answer, http, programs};
 
 /// Longest wait for a started server to serve, unless it ends before.
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Longest wait for a server to end that was told to: more than its drain timeout's default.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Between two looks at what the system does not report by itself.
-const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Lines of a log that are shown when a test fails.
 const LAST_LINES: usize = 25;
+
+/// Section and key of a configuration, and the value as TOML.
+pub(crate) type Settings = BTreeMap<(String, String), String>;
 
 /// A node of the laboratory. All its methods take `&self`, so that a test may kill it while others use it.
 #[derive(Debug)]
@@ -38,13 +41,18 @@ pub struct NodeHandle {
     pub kmip_address: SocketAddr,
     /// Where it serves /livez, /readyz and /metrics.
     pub admin_address: SocketAddr,
-    settings: Mutex<BTreeMap<(String, String), String>>,
+    /// Where the others of its cluster reach it; none for a lone node.
+    pub link_address: Option<SocketAddr>,
+    /// Its number in the cluster, once it has one.
+    number: OnceLock<u64>,
+    settings: Mutex<Settings>,
+    environment: Mutex<BTreeMap<String, String>>,
     process: Mutex<Option<Process>>,
     launcher: Mutex<Vec<String>>,
     /// Where the lines of the last start begin in the log.
     log_start: Mutex<u64>,
     /// Bound and never listening: nobody else is given these ports, and the server can listen on them all the same.
-    _ports: [TcpSocket; 2],
+    _ports: Vec<TcpSocket>,
 }
 
 #[derive(Debug)]
@@ -64,10 +72,11 @@ pub struct Refused {
 }
 
 impl NodeHandle {
-    pub(crate) fn make(dir: PathBuf, name: String, settings: &BTreeMap<(String, String), String>) -> Self {
-        let ports = [reserve(), reserve()];
+    /// With `link_host` it is one of a cluster, whose links go out from and come in at that address.
+    pub(crate) fn make(dir: PathBuf, name: String, settings: &Settings, link_host: Option<Ipv4Addr>) -> Self {
+        let mut ports = vec![reserve(Ipv4Addr::LOCALHOST), reserve(Ipv4Addr::LOCALHOST)];
         let [kmip_address, admin_address] = [ports[0].local_addr().unwrap(), ports[1].local_addr().unwrap()];
-        let mut all = BTreeMap::new();
+        let mut all = Settings::new();
         let mut set = |section: &str, key: &str, value: String| {
             all.insert((section.to_owned(), key.to_owned()), value);
         };
@@ -79,18 +88,49 @@ impl NodeHandle {
         set("kmip", "ca", quoted("tls/ca.pem"));
         set("admin", "listen", quoted(&admin_address.to_string()));
         set("root_key", "file", quoted("root.key"));
+        let link_address = link_host.map(|host| {
+            let port = reserve(host);
+            let address = port.local_addr().unwrap();
+            ports.push(port);
+            for key in ["listen", "advertise"] {
+                set("cluster", key, quoted(&address.to_string()));
+            }
+            set("cluster", "source", quoted(&host.to_string()));
+            set("cluster", "certificate", quoted("tls/node.pem"));
+            set("cluster", "key", quoted("tls/node.key"));
+            set("cluster", "ca", quoted("tls/cluster-ca.pem"));
+            set("cluster", "ca_key", quoted("tls/cluster-ca.key"));
+            address
+        });
         all.extend(settings.clone());
         Self {
             name,
             dir,
             kmip_address,
             admin_address,
+            link_address,
+            number: OnceLock::new(),
             settings: Mutex::new(all),
+            environment: Mutex::default(),
             process: Mutex::default(),
             launcher: Mutex::default(),
             log_start: Mutex::default(),
             _ports: ports,
         }
+    }
+
+    /// Its number in the cluster. Panics when it has not joined.
+    pub fn number(&self) -> u64 {
+        *self.number.get().unwrap_or_else(|| panic!("{} has no number: it has not joined", self.name))
+    }
+
+    pub(crate) fn set_number(&self, number: u64) {
+        self.number.set(number).expect("a node gets its number once");
+    }
+
+    /// The address that its links come from and go to. Panics for a lone node.
+    pub(crate) fn link_host(&self) -> IpAddr {
+        self.link_address.expect("a node of a cluster").ip()
     }
 
     /// Changes a configuration key from the next start on; `value` is TOML, a text with its quotes.
@@ -102,6 +142,15 @@ impl NodeHandle {
     /// as its one child and end when the server ends.
     pub fn launch_with(&self, launcher: &[&str]) {
         *locked(&self.launcher) = launcher.iter().map(|&word| word.to_owned()).collect();
+    }
+
+    /// A variable of the server's environment from the next start on; none takes it away.
+    pub fn set_environment(&self, name: &str, value: Option<&str>) {
+        let mut environment = locked(&self.environment);
+        match value {
+            Some(value) => environment.insert(name.to_owned(), value.to_owned()),
+            None => environment.remove(name),
+        };
     }
 
     /// Its data directory.
@@ -177,19 +226,39 @@ impl NodeHandle {
     pub fn spawn(&self) {
         let mut process = locked(&self.process);
         assert!(process.is_none(), "{} runs already", self.name);
-        std::fs::write(self.config_file(), self.config_text()).unwrap();
+        self.write_config();
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
         *locked(&self.log_start) = log.metadata().unwrap().len();
         let launcher = locked(&self.launcher).clone();
         let mut words = launcher.iter().map(PathBuf::from).chain([programs().server.clone()]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).arg("--config").arg(self.config_file()).arg("--lifeline");
-        command.current_dir(&self.dir);
+        command.current_dir(&self.dir).envs(locked(&self.environment).iter());
         command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn().unwrap();
         let parent = Pid::from_raw(i32::try_from(child.id()).unwrap());
         let pid = if launcher.is_empty() { parent } else { only_child(parent) };
         *process = Some(Process { child, pid });
+    }
+
+    /// Joins the cluster that made the token, as a command that ends; says the node's number, or why not.
+    pub async fn join(&self, token: &str) -> Result<u64, String> {
+        self.write_config();
+        let mut command = tokio::process::Command::new(&programs().server);
+        command.arg("--config").arg(self.config_file()).args(["--join", token, "--name", &self.name]);
+        let output = command.current_dir(&self.dir).stdin(Stdio::null()).output().await.unwrap();
+        if !output.status.success() {
+            return Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
+        }
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let number = said.trim().rsplit(' ').next().and_then(|number| number.parse().ok());
+        let number = number.ok_or_else(|| format!("joined, and said no number: {said}"))?;
+        self.set_number(number);
+        Ok(number)
+    }
+
+    fn write_config(&self) {
+        std::fs::write(self.config_file(), self.config_text()).unwrap();
     }
 
     fn config_text(&self) -> String {
@@ -229,6 +298,11 @@ impl NodeHandle {
         Some(status)
     }
 
+    /// How and with what words the server ended, where it has since this was last asked.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        self.ended().map(|status| Refused { status, log: self.log_of_last_start() })
+    }
+
     /// Waits until the server ends. Panics when it does not within half a minute, or does not run.
     pub async fn wait(&self) -> ExitStatus {
         let began = Instant::now();
@@ -247,6 +321,11 @@ impl NodeHandle {
     pub fn is_running(&self) -> bool {
         self.ended();
         locked(&self.process).is_some()
+    }
+
+    /// Whether it runs and is not paused.
+    pub fn is_awake(&self) -> bool {
+        self.is_running() && !self.has_stopped()
     }
 
     /// Sends a signal to the server. Panics when it does not run.
@@ -340,10 +419,10 @@ impl std::fmt::Display for Refused {
     }
 }
 
-fn reserve() -> TcpSocket {
+fn reserve(host: Ipv4Addr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
-    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    socket.bind(SocketAddr::from((host, 0))).unwrap();
     socket
 }
 
