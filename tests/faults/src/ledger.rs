@@ -293,7 +293,7 @@ impl Ledger {
     /// Item Not Found was answered for a key that was acknowledged.
     pub(crate) fn missed(&self, id: &str) {
         let mut inner = self.inner();
-        if !inner.frozen {
+        if !inner.frozen && inner.keys.contains_key(id) {
             inner.break_promise(Broken::NotFound, id, "answered with Item Not Found");
         }
     }
@@ -313,6 +313,27 @@ impl Inner {
             self.order.push(id.to_owned());
         }
         self.touched.insert(id.to_owned());
+    }
+
+    /// Takes over what a verification showed of a key: all of it where nothing else happens to the key, else what is
+    /// sure now and was not before.
+    pub(crate) fn learn(&mut self, id: &str, seen: Key, late: bool) {
+        let Some(key) = self.keys.get_mut(id) else { return };
+        if !late {
+            *key = seen;
+            return;
+        }
+        if seen.activation == Some(Sure::Told) {
+            key.activation = seen.activation;
+        }
+        for (name, (text, sure)) in seen.attributes {
+            if sure == Sure::Told {
+                key.attributes.insert(name, (text, sure));
+            }
+        }
+        if key.material.is_none() {
+            key.material = seen.material;
+        }
     }
 
     pub(crate) fn break_promise(&mut self, kind: Broken, id: &str, why: &str) {

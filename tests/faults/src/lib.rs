@@ -21,7 +21,7 @@ use std::io::Write;
 
 pub use ask::{activate, add_attribute, connect, create, create_marked, get, get_attributes, locate, works};
 pub use crowd::{Crowd, Targets};
-pub use disk::Disk;
+pub use disk::{Cutter, Disk};
 pub use ledger::{Ledger, Tally};
 pub use load::Load;
 pub use random::Random;

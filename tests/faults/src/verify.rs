@@ -40,7 +40,12 @@ impl Ledger {
 
     /// As [`Ledger::verify_touched`], and only notes what is wrong.
     pub async fn check_touched(&self, config: &ClientConfig) -> usize {
-        let ids: Vec<_> = std::mem::take(&mut self.inner().touched).into_iter().collect();
+        let ids: Vec<_> = {
+            let mut inner = self.inner();
+            let touched = std::mem::take(&mut inner.touched);
+            // A key whose create was answered too late to count may be there or not.
+            touched.into_iter().filter(|id| inner.keys.contains_key(id)).collect()
+        };
         self.check(config, &ids).await
     }
 
@@ -63,16 +68,27 @@ impl Ledger {
     }
 
     async fn check_some(&self, connection: &mut Connection, ids: &[String]) {
+        // As they were when they were asked for: clients may be at work, and be told more in the meantime.
+        let before: Vec<_> = {
+            let inner = self.inner();
+            ids.iter().map(|id| inner.keys.get(id).cloned().unwrap_or_default()).collect()
+        };
         let payloads = ids.iter().flat_map(|id| [ask::get(id), ask::get_attributes(id)]);
         let mut request = RequestMessage::new(ProtocolVersion::V1_4, payloads);
         request.header.batch_error_continuation_option = Some(BatchErrorContinuationOption::Continue);
         let answer = connection.call(&request).await.unwrap_or_else(|error| panic!("verifying: {error}"));
         assert_eq!(answer.items.len(), 2 * ids.len(), "answers of a batch");
         let mut inner = self.inner();
-        for (id, items) in ids.iter().zip(answer.items.chunks(2)) {
-            let Some(key) = inner.keys.get_mut(id) else { continue };
-            if let Err((kind, why)) = check(key, &items[0], &items[1], self.late) {
-                inner.break_promise(kind, id, &format!("{why}, from {}", connection.address()));
+        for ((id, mut key), items) in ids.iter().zip(before).zip(answer.items.chunks(2)) {
+            let asked_since = inner.keys.get(id).is_some_and(|now| now.activation.is_some());
+            if asked_since && key.activation.is_none() {
+                key.activation = Some(Sure::Asked);
+            }
+            match check(&mut key, &items[0], &items[1], self.late) {
+                Ok(()) => inner.learn(id, key, self.late),
+                Err((kind, why)) => {
+                    inner.break_promise(kind, id, &format!("{why}, from {}", connection.address()));
+                }
             }
         }
     }
@@ -105,6 +121,8 @@ impl Ledger {
                 (Some(None), [id]) => {
                     inner.creates.insert(mark, Some(id.clone()));
                     inner.adopt(id);
+                    // Whoever had the answer when it did not count any more may have gone on with the key.
+                    inner.keys.entry(id.clone()).or_default().activation = Some(Sure::Asked);
                 }
                 (known, ids) => {
                     let why = format!("create {mark:?}, known as {known:?}, is there as {ids:?}");

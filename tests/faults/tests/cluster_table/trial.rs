@@ -1,0 +1,126 @@
+//! One fault, over and over, on a cluster under load.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use faults::{Crowd, Ledger, Random, Targets, say};
+use kmip::client::ClientConfig;
+use lab::{Lab, LabClient, NewClient};
+
+use crate::table::Row;
+
+const CLIENTS: usize = 8;
+
+/// Longest wait for clients to be answered again.
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Between two looks at the ledger.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+
+/// How long clients wait for a connection and for an answer, before they turn to another node.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// A load of clients in a tenant of its own, and the book of what they were told.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    fault: String,
+    client: LabClient,
+    pub(crate) ledger: Arc<Ledger>,
+    targets: Arc<Targets>,
+    crowd: Crowd,
+    pub(crate) random: Random,
+    rounds: usize,
+    gaps: Vec<Duration>,
+    began: Instant,
+}
+
+impl Trial {
+    /// Registers a client and sets the load to work.
+    pub(crate) async fn begin(lab: &Lab, fault: &str, random: &mut Random) -> Self {
+        let name: String = fault.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let client = lab.add_client(NewClient::named(name.trim_start_matches('-'))).await;
+        let ledger = Arc::new(Ledger::of_a_cluster());
+        let targets = Targets::new(configs(lab, &client));
+        let mut random = random.fork();
+        let crowd = Crowd::start(&targets, &ledger, CLIENTS, &mut random);
+        let trial = Self {
+            fault: fault.to_owned(),
+            client,
+            ledger,
+            targets,
+            crowd,
+            random,
+            rounds: 0,
+            gaps: Vec::new(),
+            began: Instant::now(),
+        };
+        trial.progress(100).await;
+        trial
+    }
+
+    /// Waits until the clients were given so many more answers.
+    pub(crate) async fn progress(&self, answers: u64) {
+        let (began, enough) = (Instant::now(), self.ledger.acknowledged() + answers);
+        while self.ledger.acknowledged() < enough {
+            assert!(
+                began.elapsed() < PROGRESS_TIMEOUT,
+                "{}: no {answers} answers in {PROGRESS_TIMEOUT:?}",
+                self.fault
+            );
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    /// Lets up to so many milliseconds pass, so that the fault meets any moment.
+    pub(crate) async fn any_moment(&mut self, ms_max: usize) {
+        let ms = u64::try_from(self.random.below(ms_max)).unwrap();
+        // The moment is the fault itself: there is nothing to wait for.
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+
+    /// The load follows the members of the cluster.
+    pub(crate) fn follow(&self, lab: &Lab) {
+        self.targets.set(configs(lab, &self.client));
+    }
+
+    /// The fault is over: the cluster becomes whole again, and a node chosen at random is held to what was told.
+    pub(crate) async fn end_round(&mut self, lab: &Lab) {
+        lab.wait_whole().await;
+        self.rounds += 1;
+        self.gaps.push(self.ledger.take_longest_gap());
+        let members = lab.members();
+        let node = members[self.random.below(members.len())];
+        self.ledger.check_touched(&config(lab, &self.client, node)).await;
+    }
+
+    /// Ends the load, and holds every node to everything.
+    pub(crate) async fn end(self, lab: &Lab) -> Row {
+        self.crowd.stop().await;
+        lab.wait_whole().await;
+        self.ledger.allow_stale(false);
+        self.ledger.resolve_creates(&config(lab, &self.client, lab.leader().await)).await;
+        let mut checked = 0;
+        for node in lab.members() {
+            checked += self.ledger.check_all(&config(lab, &self.client, node)).await;
+        }
+        let (tally, keys) = (self.ledger.tally(), self.ledger.keys());
+        let (fault, took) = (&self.fault, self.began.elapsed());
+        say(&format!(
+            "{fault}: {} rounds, {keys} keys, {checked} readings at the end, {took:.1?}",
+            self.rounds
+        ));
+        let broken = self.ledger.broken().into_iter().map(|why| format!("{fault}: {why}")).collect();
+        Row { fault: self.fault, rounds: self.rounds, tally, gaps: self.gaps, broken }
+    }
+}
+
+fn config(lab: &Lab, client: &LabClient, node: usize) -> ClientConfig {
+    let builder = client.builder(lab.node(node).kmip_address.to_string());
+    let builder = builder.connect_timeout(CONNECT_TIMEOUT).handshake_timeout(CONNECT_TIMEOUT);
+    builder.request_timeout(REQUEST_TIMEOUT).build().unwrap()
+}
+
+fn configs(lab: &Lab, client: &LabClient) -> Vec<ClientConfig> {
+    lab.members().into_iter().map(|node| config(lab, client, node)).collect()
+}
