@@ -184,12 +184,12 @@ impl Ledger {
     }
 
     /// Create is sent, with this mark.
-    pub(crate) fn creates(&self, mark: &str) {
+    pub fn creates(&self, mark: &str) {
         self.inner().creates.insert(mark.to_owned(), None);
     }
 
     /// Create with this mark was answered.
-    pub(crate) fn created(&self, mark: &str, id: &str) {
+    pub fn created(&self, mark: &str, id: &str) {
         let mut inner = self.inner();
         if inner.frozen {
             return;

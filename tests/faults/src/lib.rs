@@ -14,6 +14,8 @@ mod disk;
 mod ledger;
 mod load;
 mod random;
+mod table;
+mod trial;
 mod turn;
 mod verify;
 
@@ -25,6 +27,8 @@ pub use disk::{Cutter, Disk};
 pub use ledger::{Ledger, Tally};
 pub use load::Load;
 pub use random::Random;
+pub use table::{Row, print_table};
+pub use trial::Trial;
 
 /// Prints the line of a fault.
 pub fn report(fault: &str, rounds: usize, acknowledged: u64, lost: usize) {

@@ -48,6 +48,11 @@ impl Lab {
         self.nodes.len() - 1
     }
 
+    /// A blank node has joined: it counts among the members from here on.
+    pub fn take_in(&mut self, index: usize) {
+        self.gone.remove(&index);
+    }
+
     /// Has a new node join, starts it, and waits until it has a vote and serves. Says its index.
     pub async fn add_node(&mut self) -> usize {
         let index = self.join(&Settings::new()).await;

@@ -4,11 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use faults::{Random, say};
+use faults::{Random, Row, Trial, say};
 use lab::Lab;
 
-use crate::table::Row;
-use crate::trial::Trial;
 use crate::{is_wanted, rounds};
 
 /// Longest wait for a node to be whole, or to say why it is not.

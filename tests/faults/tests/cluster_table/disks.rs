@@ -3,12 +3,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use faults::{Disk, Random};
+use faults::{Disk, Random, Row, Trial};
 use lab::{Builder, Lab, NodeHandle};
 use nix::sys::signal::Signal;
 
-use crate::table::Row;
-use crate::trial::Trial;
 use crate::{is_wanted, rounds, without};
 
 /// How kms-server ends when its disk fails (`EX_IOERR`).

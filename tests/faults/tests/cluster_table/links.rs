@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use faults::Random;
+use faults::{Random, Row, Trial};
 use lab::{Lab, NodeHandle};
 
-use crate::table::Row;
-use crate::trial::Trial;
 use crate::{is_wanted, rounds, without};
 
 /// How long links stay cut: longer than an election takes, and than a node that is cut off takes to notice.

@@ -13,12 +13,8 @@ mod damage;
 mod disks;
 mod links;
 mod processes;
-mod table;
-mod trial;
 
-use faults::{Random, skipped};
-
-use table::Row;
+use faults::{Random, Row, print_table, skipped};
 
 /// What everything that befalls a cluster is counted by, unless `CLUSTER_ROUNDS` says otherwise.
 const ROUNDS_DEFAULT: usize = 12;
@@ -51,7 +47,7 @@ fn nothing_acknowledged_is_lost_whatever_befalls_three_nodes() {
         Ok(of_links) => rows.extend(of_links),
         Err(panic) => std::panic::resume_unwind(panic),
     }
-    table::print(&rows);
+    print_table(&rows);
     let broken: Vec<_> = rows.iter().flat_map(|row| row.broken.iter()).collect();
     assert!(broken.is_empty(), "{} broken promises:\n{broken:#?}", broken.len());
 }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use faults::Random;
+use faults::{Random, Row, Trial};
 use lab::Lab;
 use nix::sys::signal::Signal;
 
-use crate::table::Row;
-use crate::trial::Trial;
 use crate::{is_wanted, rounds};
 
 /// How long a process stands still: longer than an election takes, and than a node that is cut off takes to notice.

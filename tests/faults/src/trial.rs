@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use faults::{Crowd, Ledger, Random, Targets, say};
 use kmip::client::ClientConfig;
 use lab::{Lab, LabClient, NewClient};
 
-use crate::table::Row;
+use crate::{Crowd, Ledger, Random, Row, Targets, say};
 
 const CLIENTS: usize = 8;
 
@@ -23,13 +22,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// A load of clients in a tenant of its own, and the book of what they were told.
 #[derive(Debug)]
-pub(crate) struct Trial {
+pub struct Trial {
     fault: String,
     client: LabClient,
-    pub(crate) ledger: Arc<Ledger>,
+    /// What the clients were told.
+    pub ledger: Arc<Ledger>,
     targets: Arc<Targets>,
     crowd: Crowd,
-    pub(crate) random: Random,
+    /// Chance for the fault.
+    pub random: Random,
     rounds: usize,
     gaps: Vec<Duration>,
     began: Instant,
@@ -37,7 +38,7 @@ pub(crate) struct Trial {
 
 impl Trial {
     /// Registers a client and sets the load to work.
-    pub(crate) async fn begin(lab: &Lab, fault: &str, random: &mut Random) -> Self {
+    pub async fn begin(lab: &Lab, fault: &str, random: &mut Random) -> Self {
         let name: String = fault.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let client = lab.add_client(NewClient::named(name.trim_start_matches('-'))).await;
         let ledger = Arc::new(Ledger::of_a_cluster());
@@ -60,7 +61,7 @@ impl Trial {
     }
 
     /// Waits until the clients were given so many more answers.
-    pub(crate) async fn progress(&self, answers: u64) {
+    pub async fn progress(&self, answers: u64) {
         let (began, enough) = (Instant::now(), self.ledger.acknowledged() + answers);
         while self.ledger.acknowledged() < enough {
             assert!(
@@ -73,19 +74,19 @@ impl Trial {
     }
 
     /// Lets up to so many milliseconds pass, so that the fault meets any moment.
-    pub(crate) async fn any_moment(&mut self, ms_max: usize) {
+    pub async fn any_moment(&mut self, ms_max: usize) {
         let ms = u64::try_from(self.random.below(ms_max)).unwrap();
         // The moment is the fault itself: there is nothing to wait for.
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 
     /// The load follows the members of the cluster.
-    pub(crate) fn follow(&self, lab: &Lab) {
+    pub fn follow(&self, lab: &Lab) {
         self.targets.set(configs(lab, &self.client));
     }
 
     /// The fault is over: the cluster becomes whole again, and a node chosen at random is held to what was told.
-    pub(crate) async fn end_round(&mut self, lab: &Lab) {
+    pub async fn end_round(&mut self, lab: &Lab) {
         lab.wait_whole().await;
         self.rounds += 1;
         self.gaps.push(self.ledger.take_longest_gap());
@@ -95,7 +96,7 @@ impl Trial {
     }
 
     /// Ends the load, and holds every node to everything.
-    pub(crate) async fn end(self, lab: &Lab) -> Row {
+    pub async fn end(self, lab: &Lab) -> Row {
         self.crowd.stop().await;
         lab.wait_whole().await;
         self.ledger.allow_stale(false);
@@ -106,6 +107,8 @@ impl Trial {
         }
         let (tally, keys) = (self.ledger.tally(), self.ledger.keys());
         let (fault, took) = (&self.fault, self.began.elapsed());
+        // Without it a load that does nothing would pass.
+        assert!(keys > 0 && checked >= keys, "{fault}: no load");
         say(&format!(
             "{fault}: {} rounds, {keys} keys, {checked} readings at the end, {took:.1?}",
             self.rounds

@@ -2,21 +2,32 @@
 
 use std::time::Duration;
 
-use faults::{Tally, say};
+use crate::{Tally, say};
 
 /// What came of a fault.
 #[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) fault: String,
-    pub(crate) rounds: usize,
-    pub(crate) tally: Tally,
+pub struct Row {
+    /// Its name.
+    pub fault: String,
+    /// How often it was brought about.
+    pub rounds: usize,
+    /// What was counted.
+    pub tally: Tally,
     /// The longest time that a client was without an answer, by round.
-    pub(crate) gaps: Vec<Duration>,
-    pub(crate) broken: Vec<String>,
+    pub gaps: Vec<Duration>,
+    /// What is wrong, one line each.
+    pub broken: Vec<String>,
+}
+
+impl Row {
+    /// Panics where a promise was broken.
+    pub fn assert_kept(&self) {
+        assert!(self.broken.is_empty(), "{} broken promises:\n{:#?}", self.broken.len(), self.broken);
+    }
 }
 
 /// Prints the table, in Markdown.
-pub(crate) fn print(rows: &[Row]) {
+pub fn print_table(rows: &[Row]) {
     say("");
     say(
         "| fault | rounds | acknowledged | unknown | lost | not found | twice | backwards | longest gap, median | most |",
