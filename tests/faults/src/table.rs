@@ -37,7 +37,7 @@ pub fn print_table(rows: &[Row]) {
         let Tally { acknowledged, unknown, lost, not_found, twice, backwards } = row.tally;
         let mut gaps = row.gaps.clone();
         gaps.sort();
-        let median = gaps.get(gaps.len() / 2).copied().unwrap_or_default();
+        let median = gaps.get(gaps.len().saturating_sub(1) / 2).copied().unwrap_or_default();
         let most = gaps.last().copied().unwrap_or_default();
         let (fault, rounds) = (&row.fault, row.rounds);
         let (median, most) = (median.as_millis(), most.as_millis());
