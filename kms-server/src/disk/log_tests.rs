@@ -434,3 +434,23 @@ fn losing_what_sled_keeps_beside_its_data_file_loses_nothing() {
     bed.open().unwrap();
     assert_eq!(bed.log().read(201..601, ALL).unwrap(), numbered(201..=600));
 }
+
+#[test]
+fn a_log_in_memory_whose_disk_was_opened_again_writes_to_it_no_more() {
+    let disk = MemoryDisk::new();
+    let mut old = disk.open();
+    old.append(&[Entry { index: 1, bytes: vec![1] }]).unwrap();
+    old.put_metadata(b"old").unwrap();
+    old.sync().unwrap();
+    old.append(&[Entry { index: 2, bytes: vec![2] }]).unwrap();
+    let mut new = disk.open();
+    assert_eq!((new.last(), disk.last(), disk.metadata()), (1, 1, Some(b"old".to_vec())));
+    assert!(matches!(old.sync(), Err(LogError::Ended)));
+    new.truncate_from(1).unwrap();
+    new.purge_to(7).unwrap();
+    new.append(&[Entry { index: 8, bytes: vec![8] }]).unwrap();
+    new.sync().unwrap();
+    let newest = disk.open();
+    assert_eq!((newest.first(), newest.last()), (8, 8));
+    assert_eq!(newest.read(8..9, 1).unwrap(), [Entry { index: 8, bytes: vec![8] }]);
+}

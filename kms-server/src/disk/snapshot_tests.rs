@@ -126,3 +126,36 @@ fn a_snapshot_ahead_of_the_log_is_refused() {
     write(&snapshots, 10, &[b"ten"]);
     assert!(matches!(snapshots.choose(1, 9), Err(SnapshotError::AheadOfLog { index: 10, log_last: 9, .. })));
 }
+
+#[test]
+fn a_snapshot_from_another_node_counts_when_all_of_it_is_there_and_right() {
+    let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&Snapshots::new(there.path(), 2), 12, &[b"one", &[7; 5000]]);
+    let bytes = fs::read(file(there.path(), 12)).unwrap();
+    let snapshots = Snapshots::new(here.path(), 2);
+
+    for wrong in [&bytes[..bytes.len() - 1], &[&bytes[..40], b"?", &bytes[41..]].concat()] {
+        let mut receiver = snapshots.receive(12).unwrap();
+        wrong.chunks(1000).for_each(|piece| receiver.write(piece).unwrap());
+        assert!(matches!(receiver.adopt(), Err(SnapshotError::Damaged { .. })));
+    }
+    let mut receiver = snapshots.receive(13).unwrap();
+    receiver.write(&bytes).unwrap();
+    assert!(receiver.adopt().unwrap_err().to_string().contains("expected index 13"));
+    assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0);
+
+    // One that this node writes and prunes meanwhile does not disturb it.
+    let mut receiver = snapshots.receive(12).unwrap();
+    receiver.write(&bytes[..1000]).unwrap();
+    write(&snapshots, 5, &[b"own"]);
+    snapshots.prune().unwrap();
+    receiver.write(&bytes[1000..]).unwrap();
+    receiver.adopt().unwrap();
+    assert_eq!(snapshots.indexes().unwrap(), [12, 5]);
+    assert_eq!(read_all(&mut snapshots.open(12).unwrap()).unwrap(), [b"one".to_vec(), vec![7; 5000]]);
+
+    // What a crash left behind goes.
+    std::mem::forget(snapshots.receive(20).unwrap());
+    snapshots.forget_received().unwrap();
+    assert_eq!(fs::read_dir(here.path()).unwrap().count(), 2);
+}
