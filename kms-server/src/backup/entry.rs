@@ -1,21 +1,11 @@
 //! The events of a log entry, for salvage: what a node would have carried out.
 
 use kms_core::Event;
-use ttlv::{Budget, Limits, Reader, Tag};
+
+use crate::engine::{Content, read_entry};
 
 /// Bytes of a command in front of its events; they say who decided it.
-pub(super) const COMMAND_HEAD_BYTES: usize = 16;
-
-// The engine's tags for an entry.
-pub(super) const ENTRY: Tag = Tag::new(0x54_0101);
-pub(super) const TERM: Tag = Tag::new(0x54_0102);
-pub(super) const NODE: Tag = Tag::new(0x54_0103);
-pub(super) const INDEX: Tag = Tag::new(0x54_0104);
-pub(super) const DECIDED_IN: Tag = Tag::new(0x54_0105);
-pub(super) const COMMAND: Tag = Tag::new(0x54_0106);
-
-/// Checksums have watched over the bytes; only the stack is guarded.
-const STORED: Limits = Limits { message_bytes_max: usize::MAX, depth_max: 16, items_max: u32::MAX };
+pub(crate) const COMMAND_HEAD_BYTES: usize = 16;
 
 /// What a node reads in an entry of its log.
 #[derive(Debug)]
@@ -26,9 +16,16 @@ pub(super) struct Decided {
     pub(super) events: Vec<Event>,
 }
 
-/// Reads an entry.
+/// Reads an entry. One from before logs were replicated is its events alone, of no term.
 pub(super) fn read(entry: &[u8]) -> Result<Decided, String> {
-    let (term, command) = command_of(entry)?;
+    let (term, command) = match read_entry(entry) {
+        Ok(Content::Command { term, decided_in, command }) => (term, (decided_in == term).then_some(command)),
+        Ok(Content::Other { term }) => (term, None),
+        Err(error) => {
+            let events = Event::decode_all(entry).map_err(|_| error)?;
+            return Ok(Decided { term: 0, events });
+        }
+    };
     let Some(command) = command else { return Ok(Decided { term, events: Vec::new() }) };
     let Some((_, events)) = command.split_first_chunk::<COMMAND_HEAD_BYTES>() else {
         return Err(format!(
@@ -40,19 +37,29 @@ pub(super) fn read(entry: &[u8]) -> Result<Decided, String> {
     Ok(Decided { term, events })
 }
 
-/// The term of an entry of the log, and the command in it, if it is one that nodes carry out: decided in the entry's own
-/// term.
-fn command_of(entry: &[u8]) -> Result<(u64, Option<Vec<u8>>), String> {
-    let read = || {
-        let budget = Budget::new(STORED);
-        let mut reader = Reader::items(entry, &budget).required(ENTRY)?.structure()?;
-        let term = reader.required(TERM)?.long_integer()?.cast_unsigned();
-        reader.required(NODE)?;
-        reader.required(INDEX)?;
-        let Some(decided_in) = reader.optional(DECIDED_IN)? else { return Ok((term, None)) };
-        let same_term = decided_in.long_integer()?.cast_unsigned() == term;
-        let command = reader.required(COMMAND)?.byte_string()?.to_vec();
-        Ok::<_, ttlv::Error>((term, same_term.then_some(command)))
-    };
-    read().map_err(|error| error.to_string())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn removed(name: &str) -> Vec<Event> {
+        vec![Event::ClientRemoved { name: name.to_owned() }]
+    }
+
+    fn encoded(head: usize, events: &[Event]) -> Vec<u8> {
+        let mut bytes = vec![7; head];
+        Event::encode_all(events, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn an_entry_gives_its_events_where_nodes_carried_it_out() {
+        let events = removed("vcenter01");
+        let command = || encoded(COMMAND_HEAD_BYTES, &events);
+        let of = |entry: Vec<u8>| read(&entry).map(|decided| (decided.term, decided.events)).unwrap();
+        assert_eq!(of(crate::engine::entry_for_tests(3, Some((3, command())))), (3, events.clone()));
+        assert_eq!(of(crate::engine::entry_for_tests(4, Some((3, command())))), (4, vec![]), "passed over");
+        assert_eq!(of(crate::engine::entry_for_tests(5, None)), (5, vec![]));
+        assert_eq!(of(encoded(0, &events)), (0, events), "from before logs were replicated");
+        assert!(read(b"neither").is_err());
+    }
 }

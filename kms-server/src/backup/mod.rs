@@ -33,6 +33,7 @@ mod salvage_tests;
 mod test_bed;
 
 pub use command::{Command, Ended};
+pub(crate) use entry::COMMAND_HEAD_BYTES;
 pub use error::BackupError;
 pub use format::{Manifest, VERSION};
 pub use pending::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batches, RestoreFile, pending};

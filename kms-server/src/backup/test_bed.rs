@@ -12,7 +12,7 @@ use kms_core::{
 };
 use ttlv::{Value, Writer};
 
-use super::entry::{COMMAND, COMMAND_HEAD_BYTES, DECIDED_IN, ENTRY, INDEX, NODE, TERM};
+use super::entry::COMMAND_HEAD_BYTES;
 use super::*;
 use crate::disk::{Entry, Log, SledLog, Snapshots};
 use crate::root_key::RootKey;
@@ -120,29 +120,15 @@ impl Bed {
 }
 
 /// An entry as the engine writes it.
-pub(super) fn entry(term: i64, decided_in: i64, events: &[Event]) -> Vec<u8> {
+pub(super) fn entry(term: u64, decided_in: u64, events: &[Event]) -> Vec<u8> {
     let mut command = vec![0; COMMAND_HEAD_BYTES];
     Event::encode_all(events, &mut command);
-    let mut bytes = Vec::new();
-    Writer::new(&mut bytes).structure(ENTRY, |writer| {
-        writer.long_integer(TERM, term);
-        writer.long_integer(NODE, 1);
-        writer.long_integer(INDEX, 0);
-        writer.long_integer(DECIDED_IN, decided_in);
-        writer.byte_string(COMMAND, &command);
-    });
-    bytes
+    crate::engine::entry_for_tests(term, Some((decided_in, command)))
 }
 
 /// A new leader's first entry.
-pub(super) fn blank(term: i64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    Writer::new(&mut bytes).structure(ENTRY, |writer| {
-        writer.long_integer(TERM, term);
-        writer.long_integer(NODE, 2);
-        writer.long_integer(INDEX, 5);
-    });
-    bytes
+pub(super) fn blank(term: u64) -> Vec<u8> {
+    crate::engine::entry_for_tests(term, None)
 }
 
 pub(super) fn id(number: u32) -> Id {

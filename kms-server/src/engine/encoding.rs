@@ -220,8 +220,21 @@ pub(super) fn content(bytes: &[u8]) -> Result<Content, String> {
             decided_in: command.decided_in,
             command: Arc::unwrap_or_clone(command.bytes),
         },
-        EntryPayload::Blank | EntryPayload::Membership(_) => Content::Other,
+        EntryPayload::Blank | EntryPayload::Membership(_) => {
+            Content::Other { term: entry.log_id.leader_id.term }
+        }
     })
+}
+
+/// See [`super::entry_for_tests`].
+#[cfg(test)]
+pub(super) fn entry_for_tests(term: u64, command: Option<(u64, Vec<u8>)>) -> Vec<u8> {
+    let payload = match command {
+        Some((decided_in, bytes)) => EntryPayload::Normal(Command { decided_in, bytes: Arc::new(bytes) }),
+        None => EntryPayload::Blank,
+    };
+    let log_id = LogId::new(openraft::CommittedLeaderId::new(term, 1), 0);
+    encode_entry(&Entry { log_id, payload })
 }
 
 /// What the log keeps beside its entries.
@@ -338,7 +351,7 @@ mod tests {
         let bytes = encode_entry(&Entry { log_id: id(8, 0), payload: EntryPayload::Normal(command) });
         let expected = Content::Command { term: 8, decided_in: 7, command: vec![1] };
         assert_eq!(content(&bytes), Ok(expected));
-        assert_eq!(content(&encode_entry(&Entry::default())), Ok(Content::Other));
+        assert_eq!(content(&encode_entry(&Entry::default())), Ok(Content::Other { term: 0 }));
         assert!(content(b"something else").is_err());
     }
 }

@@ -345,7 +345,10 @@ pub enum Content {
         command: Vec<u8>,
     },
     /// Raft's own: a membership, or a new leader's first entry.
-    Other,
+    Other {
+        /// The term of the entry.
+        term: u64,
+    },
 }
 
 /// Reads the bytes of one log entry ([`crate::disk::Entry`]).
@@ -354,6 +357,13 @@ pub enum Content {
 /// Bytes that are no entry of this version, with the place.
 pub fn read_entry(bytes: &[u8]) -> Result<Content, String> {
     encoding::content(bytes)
+}
+
+/// An entry's bytes, for tests of those who read them: of a command with the term it was decided in, or of a new leader's
+/// first entry.
+#[cfg(test)]
+pub(crate) fn entry_for_tests(term: u64, command: Option<(u64, Vec<u8>)>) -> Vec<u8> {
+    encoding::entry_for_tests(term, command)
 }
 
 /// Whether a snapshot's record is raft's own (its first one), not one of the machine's.

@@ -38,7 +38,7 @@ pub(super) struct Stamp {
 }
 
 /// Bytes of a command before its events.
-pub(super) const STAMP_BYTES: usize = 16;
+pub(super) const STAMP_BYTES: usize = crate::backup::COMMAND_HEAD_BYTES;
 
 /// A command as the log holds it.
 pub(super) fn command(stamp: Stamp, events: &[Event]) -> Vec<u8> {
