@@ -19,6 +19,7 @@ type Changes = ChangeMembers<NodeId, Member>;
 pub(super) enum Change {
     AddLearner(NodeId, Member),
     Promote(NodeId),
+    Move(NodeId, Member),
     Remove(NodeId),
 }
 
@@ -60,9 +61,12 @@ fn plan(now: &Membership, change: Change) -> Result<Option<Changes>, ChangeError
             Some(_) => Err(ChangeError::OtherMember(id)),
             None => Ok(Some(ChangeMembers::AddNodes(BTreeMap::from([(id, member)])))),
         },
-        Change::Promote(id) | Change::Remove(id) if now.get_node(&id).is_none() => {
+        Change::Promote(id) | Change::Remove(id) | Change::Move(id, _) if now.get_node(&id).is_none() => {
             Err(ChangeError::NoMember(id))
         }
+        Change::Move(id, member) if now.get_node(&id) == Some(&member) => Ok(None),
+        // It is the same node, by its certificate, wherever it is reached; so no second one can answer for it.
+        Change::Move(id, member) => Ok(Some(ChangeMembers::SetNodes(BTreeMap::from([(id, member)])))),
         Change::Promote(id) if votes(&id) => Ok(None),
         Change::Promote(id) => Ok(Some(ChangeMembers::AddVoterIds(BTreeSet::from([id])))),
         Change::Remove(id) if !votes(&id) => Ok(Some(ChangeMembers::RemoveNodes(BTreeSet::from([id])))),

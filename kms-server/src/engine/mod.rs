@@ -247,6 +247,14 @@ impl Engine {
         self.change(Change::Promote(id)).await
     }
 
+    /// Leader: puts another name or other addresses in the place of a member's.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn move_member(&self, id: NodeId, member: Member) -> Result<(), ChangeError> {
+        self.change(Change::Move(id, member)).await
+    }
+
     /// Leader: removes a voter or a learner, also itself; it then leads for a moment more, until the others know.
     ///
     /// # Errors

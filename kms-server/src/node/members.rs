@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::ask;
 use super::standing::Standing;
 use super::taker::Taker;
-use crate::engine::{ChangeError, Member, NodeId};
+use crate::engine::{ChangeError, Member, NodeId, Role};
 use crate::operator::{ClusterView, Denied, NodeRole, NodeView};
 
 /// Entries that a learner may be behind when it is given a vote: what it lacks then arrives in a moment.
@@ -35,6 +35,8 @@ pub(super) enum MemberChange {
     Add { node: NodeId, name: String, link: String, kmip: String },
     /// A node that caught up gets a vote.
     Promote { node: NodeId },
+    /// A member has another name, or is reached elsewhere.
+    Move { node: NodeId, name: String, link: String, kmip: String },
     /// A node is no member any more; its number is never used again.
     Remove { node: NodeId },
 }
@@ -125,6 +127,10 @@ impl Taker {
                 self.engine.add_learner(*node, member).await
             }
             MemberChange::Promote { node } => self.engine.promote(*node).await,
+            MemberChange::Move { node, name, link, kmip } => {
+                let member = Member { name: name.clone(), link: link.clone(), kmip: kmip.clone() };
+                self.engine.move_member(*node, member).await
+            }
             MemberChange::Remove { node } => self.engine.remove(*node).await,
         };
         match done {
@@ -191,6 +197,29 @@ impl Taker {
             leader: role.leader,
             quorum: *self.standing.borrow() == Standing::Whole && role.leader.is_some(),
             nodes: nodes.collect(),
+        }
+    }
+}
+
+/// Sees that the cluster knows this node by the name and addresses that its configuration gives it now: one that was
+/// moved, or stood alone before, must be found by the others.
+pub(super) async fn keep_known(taker: Taker, member: Member) {
+    let mut roles = taker.roles.clone();
+    let node = taker.me;
+    let is_other = |role: &Role| {
+        role.leader.is_some() && role.members.get(&node).is_some_and(|peer| peer.member != member)
+    };
+    while roles.wait_for(is_other).await.is_ok() {
+        let Member { name, link, kmip } = member.clone();
+        match taker.change_members(&MemberChange::Move { node, name, link, kmip }).await {
+            Ok(()) => {
+                info!(link = member.link, kmip = member.kmip, "the cluster knows this node's addresses")
+            }
+            Err(why) => {
+                warn!("the cluster does not know this node's addresses yet: {why}");
+                // What kept it from being changed gives no sign when it is over.
+                sleep(CHANGE_TIMEOUT).await;
+            }
         }
     }
 }

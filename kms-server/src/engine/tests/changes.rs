@@ -32,6 +32,15 @@ async fn a_cluster_grows_from_one_to_three_and_shrinks_again() {
         .until("three voters", |role| role.members.values().filter(|peer| peer.voter).count() == 3)
         .await;
 
+    let moved = Member { link: "192.0.2.99:5697".to_owned(), ..member(3) };
+    let leader = cluster.leader().await;
+    let engine = cluster.node(leader).engine();
+    engine.move_member(3, moved.clone()).await.unwrap();
+    engine.move_member(3, moved.clone()).await.unwrap();
+    assert_eq!(engine.move_member(9, moved.clone()).await, Err(ChangeError::NoMember(9)));
+    let role = cluster.node(2).until("a moved member", |role| role.members[&3].member == moved).await;
+    assert!(role.members[&3].voter, "it keeps its vote");
+
     let leader = cluster.leader().await;
     let (one, other) = match leader {
         1 => (2, 3),
