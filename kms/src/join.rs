@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use certs::AltName;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::init::Ports;
@@ -105,9 +106,18 @@ pub(crate) async fn join(program: &Path, dir: &Path, new: &NewNode, token: &str)
 
 async fn ask(program: &Path, node: &Node, name: &str, token: &str) -> anyhow::Result<()> {
     let mut command = Command::new(program);
-    command.arg("--config").arg(node.config()).args(["--join", token, "--name", name]);
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(JOIN_TIMEOUT, command.output()).await;
+    // By its standard input: a command line can be read by every user of the machine.
+    command.arg("--config").arg(node.config()).args(["--join", "-", "--name", name]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let asked = async {
+        let mut child = command.spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            // A server that ends before it reads says why.
+            let _ = input.write_all(format!("{token}\n").as_bytes()).await;
+        }
+        child.wait_with_output().await
+    };
+    let output = tokio::time::timeout(JOIN_TIMEOUT, asked).await;
     let output = match output {
         Ok(output) => output.with_context(|| format!("running {}", program.display()))?,
         Err(_) => bail!(
@@ -186,9 +196,10 @@ mod tests {
     #[tokio::test]
     async fn the_server_is_told_the_token_and_the_name() {
         let dir = tempfile::tempdir().unwrap();
-        let program = program(dir.path(), r#"echo "$3 $4 $5 $6" > "$(dirname "$2")/asked""#);
+        let program =
+            program(dir.path(), r#"read token; echo "$3 $4 $5 $6 $token" > "$(dirname "$2")/asked""#);
         let node = join(&program, &dir.path().join("node2"), &new(), "TOKEN").await.unwrap();
-        assert_eq!(fs::read_to_string(node.dir.join("asked")).unwrap(), "--join TOKEN --name node2\n");
+        assert_eq!(fs::read_to_string(node.dir.join("asked")).unwrap(), "--join - --name node2 TOKEN\n");
         assert_eq!(node.settings().unwrap().cluster.unwrap().advertise, "192.0.2.8:5697");
     }
 
