@@ -145,7 +145,7 @@ where
     let reload_task = tokio::spawn(reload_on(hang_up, shared.clone()));
     let leaf = shared.identity.leaf();
     info!(kmip = %kmip_at, admin = %admin_at, node = %config.node, certificate = %leaf, "serving");
-    warn_of_expiry(&shared.identity, &shared.clock);
+    warn_of_expiry(&shared);
     notify(&[NotifyState::Ready]);
 
     let ended = tokio::select! {
@@ -204,7 +204,6 @@ fn reload(shared: &Shared) {
     match shared.identity.reload(shared.clock.system_seconds()) {
         Ok(what) => {
             info!("SIGHUP: {what}");
-            warn_of_expiry(&shared.identity, &shared.clock);
         }
         Err(mistakes) => {
             for mistake in mistakes {
@@ -221,19 +220,25 @@ fn reload(shared: &Shared) {
         }
         None => {}
     }
+    warn_of_expiry(shared);
     if let Err(mistake) = shared.audit.reopen() {
         error!("SIGHUP: {mistake}");
     }
 }
 
-fn warn_of_expiry(identity: &Identity, clock: &Clock) {
-    let not_after = identity.leaf().not_after;
-    let days = (not_after - clock.system_seconds()) / 86_400;
-    if days < CERTIFICATE_WARNING_DAYS {
-        warn!(
-            "the server certificate expires in {days} days, at {}; hint: renew it on every node, then send SIGHUP",
-            utc(not_after)
-        );
+fn warn_of_expiry(shared: &Shared) {
+    let now = shared.clock.system_seconds();
+    let server = Some(("server", shared.identity.leaf().not_after));
+    let node = shared.links.as_ref().map(|links| ("node", links.leaf().not_after));
+    for (whose, not_after) in [server, node].into_iter().flatten() {
+        let days = (not_after - now) / 86_400;
+        if days < CERTIFICATE_WARNING_DAYS {
+            warn!(
+                "the {whose} certificate expires in {days} days, at {}; hint: renew it, then send SIGHUP; the server's is \
+                 the same on every node, each node's is its own",
+                utc(not_after)
+            );
+        }
     }
 }
 

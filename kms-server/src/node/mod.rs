@@ -42,7 +42,7 @@ use crate::config::{credentials_directory, kmip_address};
 use crate::disk::{DataDir, Newborn, Snapshots};
 use crate::engine::{self, Files, Member, Writing};
 use crate::entropy;
-use crate::links::{self, Caller, Links, Settings};
+use crate::links::{self, Caller, LinkIdentity, Links, Settings};
 use crate::root_key::RootKey;
 use crate::run::Shared;
 use crate::session::{After, Peer, Service};
@@ -74,6 +74,15 @@ impl Node {
             DataDir::open(&config.data_dir, entropy::array(), clock.system_seconds(), newborn)
                 .with_context(|| format!("cannot open the data directory {}", config.data_dir.display()))?;
         let me = dir.identity().number;
+        if let Some(certificate) =
+            shared.links.as_ref().map(LinkIdentity::node).filter(|number| *number != me)
+        {
+            anyhow::bail!(
+                "the data in {} is that of node {me}, the certificate of its links is that of node {certificate}; hint: \
+                 [node] data_dir and [cluster] certificate belong to one node; after a restore make both anew, kms init",
+                config.data_dir.display()
+            );
+        }
         let snapshots = Snapshots::new(dir.path(), config.snapshot.keep);
         let keyring = start::keyring(root, &dir, &log, &snapshots)?;
         let started = clock.system_seconds();
@@ -115,6 +124,7 @@ impl Node {
         }
         start::take_in_restored(&taker.engine, &dir).await?;
         tokio::spawn(members::promote_learners(taker.clone()));
+        tokio::spawn(members::keep_known(taker.clone(), member(&config)));
         let host = config.cluster.clone().map(|cluster| Host {
             taker: taker.clone(),
             config: Arc::clone(&config),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use kmip::attribute::Name;
-use kmip::enumeration::{CryptographicAlgorithm, ObjectType, ResultStatus};
+use kmip::enumeration::{CryptographicAlgorithm, ObjectType, ResultReason, ResultStatus};
 use kmip::mask::CryptographicUsageMask;
 use kmip::operations::{activate, create};
 use kmip::{Attribute, Kmip, ProtocolVersion, RequestMessage, StandardAttribute, TemplateAttribute};
@@ -157,23 +157,23 @@ impl Operator for Node {
 
     async fn invite(&self, new: NewInvitation) -> Result<Invitation, Denied> {
         let host = self.host()?;
-        self.audit_operator("NodeInvite")?;
-        host.invite(&new).await
+        let invited = host.invite(&new).await;
+        self.audited("NodeInvite", invited)
     }
 
     async fn promote_node(&self, node: u64) -> Result<(), Denied> {
-        self.audit_operator("NodePromote")?;
-        self.taker.change_members(&MemberChange::Promote { node }).await
+        let promoted = self.taker.change_members(&MemberChange::Promote { node }).await;
+        self.audited("NodePromote", promoted)
     }
 
     async fn remove_node(&self, node: u64) -> Result<(), Denied> {
-        self.audit_operator("NodeRemove")?;
-        self.taker.change_members(&MemberChange::Remove { node }).await
+        let removed = self.taker.change_members(&MemberChange::Remove { node }).await;
+        self.audited("NodeRemove", removed)
     }
 
     async fn backup(&self) -> Result<Body, Denied> {
-        self.audit_operator("Backup")?;
-        self.back_up().await
+        let begun = self.back_up().await;
+        self.audited("Backup", begun)
     }
 }
 
@@ -184,18 +184,23 @@ impl Node {
         self.taker.is_current().await
     }
 
-    /// Commits one event of the operator's, with a line in the audit first.
+    /// Commits one event of the operator's.
     async fn change(&self, operation: &'static str, event: Event) -> Result<(), Denied> {
-        self.audit_operator(operation)?;
-        match self.taker.carry(&Cargo::Change(&event)).await {
+        let changed = match self.taker.carry(&Cargo::Change(&event)).await {
             Ok(Carried::Changed(Ok(_))) => Ok(()),
             Ok(Carried::Changed(Err(refusal))) => Err(Denied::of(refusal)),
             Ok(Carried::Outcome(_)) => Err(Denied::Failed("a change was answered as a request".to_owned())),
             Err(stuck) => Err(Denied::of(stuck.refusal(false))),
-        }
+        };
+        self.audited(operation, changed)
     }
 
-    fn audit_operator(&self, operation: &'static str) -> Result<(), Denied> {
+    /// What came of an operator's request, once it is in the audit: an answer that is not there is not given.
+    fn audited<T>(&self, operation: &'static str, done: Result<T, Denied>) -> Result<T, Denied> {
+        let (status, reason) = match &done {
+            Ok(_) => (ResultStatus::Success, None),
+            Err(denied) => (ResultStatus::OperationFailed, Some(denied.reason())),
+        };
         let line = crate::audit::Line {
             time: self.state().clock.unix_seconds(),
             client: OPERATOR,
@@ -203,12 +208,15 @@ impl Node {
             address: None,
             operation,
             unique_identifier: None,
-            result_status: "Success",
-            result_reason: None,
+            result_status: status.name().unwrap_or_default(),
+            result_reason: reason.and_then(ResultReason::name),
             message_bytes: 0,
             without_quorum: false,
         };
-        self.shared.audit.write(&[line]).map_err(|error| Denied::Failed(error.to_string()))
+        let written = self.shared.audit.write(&[line]);
+        written
+            .map_err(|error| Denied::Failed(format!("{operation} is answered by nothing else: {error}")))?;
+        done
     }
 
     fn host(&self) -> Result<&Host, Denied> {

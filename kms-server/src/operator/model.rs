@@ -59,6 +59,16 @@ impl Denied {
         }
     }
 
+    /// The same as the specification would say it, for the audit.
+    pub fn reason(&self) -> ResultReason {
+        match self {
+            Self::Invalid(_) => ResultReason::InvalidField,
+            Self::NotFound(_) => ResultReason::ItemNotFound,
+            Self::Conflict(_) => ResultReason::IllegalOperation,
+            Self::Unavailable(_) | Self::Failed(_) => ResultReason::GeneralFailure,
+        }
+    }
+
     pub(super) fn body(&self) -> ErrorBody {
         let text = self.to_string();
         match text.split_once("hint: ") {
