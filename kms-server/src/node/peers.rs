@@ -64,13 +64,38 @@ pub(super) struct Linked {
     me: NodeId,
     links: Arc<Links>,
     kept: Mutex<BTreeMap<NodeId, String>>,
-    disowned_by: Mutex<BTreeSet<NodeId>>,
+    disowned: Disowned,
+}
+
+/// Who last said that we are no member.
+#[derive(Debug, Default)]
+pub(super) struct Disowned(Mutex<BTreeSet<NodeId>>);
+
+impl Disowned {
+    /// Takes note of what a node answered.
+    pub(super) fn note(&self, from: NodeId, answer: &Result<Vec<u8>, CallError>) {
+        let mut by = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Err(CallError::Refused(why)) if why.contains(NO_MEMBER) => drop(by.insert(from)),
+            Ok(_) | Err(CallError::Refused(_)) => drop(by.remove(&from)),
+            // It said nothing.
+            Err(CallError::Unreachable(_) | CallError::TimedOut) => {}
+        }
+    }
+
+    pub(super) fn by(&self, id: NodeId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    fn forget(&self, id: NodeId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
 }
 
 impl Linked {
     /// The neighbours of `me`, none of them kept yet.
     pub(super) fn new(me: NodeId, links: Arc<Links>) -> Self {
-        Self { me, links, kept: Mutex::default(), disowned_by: Mutex::default() }
+        Self { me, links, kept: Mutex::default(), disowned: Disowned::default() }
     }
 }
 
@@ -78,18 +103,7 @@ impl Calls for Linked {
     fn call(&self, to: NodeId, kind: u8, request: Vec<u8>, within: Duration) -> Answering<'_> {
         Box::pin(async move {
             let answer = self.links.call(to, kind, request, within).await;
-            let disowned = match &answer {
-                Ok(_) => false,
-                Err(CallError::Refused(why)) => why.contains(NO_MEMBER),
-                Err(CallError::Unreachable(_) | CallError::TimedOut) => return answer,
-            };
-            let mut by = self.disowned_by.lock().unwrap_or_else(PoisonError::into_inner);
-            if disowned {
-                by.insert(to);
-            } else {
-                by.remove(&to);
-            }
-            drop(by);
+            self.disowned.note(to, &answer);
             answer
         })
     }
@@ -108,7 +122,7 @@ impl Peers for Linked {
             let stays = members.contains_key(id);
             if !stays {
                 self.links.forget(*id);
-                self.disowned_by.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+                self.disowned.forget(*id);
             }
             stays
         });
@@ -119,7 +133,7 @@ impl Peers for Linked {
     }
 
     fn disowned_by(&self, id: NodeId) -> bool {
-        self.disowned_by.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+        self.disowned.by(id)
     }
 }
 
