@@ -18,6 +18,13 @@ mod state;
 mod taker;
 mod vault;
 
+#[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
+mod decider_tests;
+#[cfg(test)]
+mod test_bed;
+
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
