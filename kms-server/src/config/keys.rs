@@ -91,7 +91,7 @@ pub const KEYS: &[Key] = &[
     key("cluster", "heartbeat_ms", Number(10, 10_000), Is(50), "Between two signs of life of a leader."),
     key("cluster", "election_min_ms", Number(30, 60_000), Is(150), "Least silence of a leader before another is elected; at least twice heartbeat_ms."),
     key("cluster", "election_max_ms", Number(60, 120_000), Is(300), "Most silence of a leader before another is elected; more than election_min_ms."),
-    key("cluster", "leader_wait_ms", Number(0, HOUR_MS), Is(10_000), "How long a request waits for a leader; then it fails."),
+    key("cluster", "leader_wait_ms", Number(100, HOUR_MS), Is(10_000), "How long a request waits for a leader; then it fails."),
     key("cluster", "reads_without_quorum", Switch, Stands(true), "Whether a node that reaches no majority still gives out the keys it holds."),
 
     key("root_key", "file", Path, Unset, "File with the root key, 0600. Exactly one of file and credential."),
