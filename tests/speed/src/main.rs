@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use speed::{Effort, echo, measure};
+use speed::{ClusterEffort, Effort, echo, measure, measure_cluster};
 
 /// How fast the server is, beside a bare TLS echo server and PyKMIP's server
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Times that each of two rivals has its turn
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// Seconds of one turn
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Keys that are there when memory and start are looked at
     #[arg(long, default_value_t = 10_000)]
@@ -24,6 +24,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Part {
+    /// Three nodes, beside etcd's three
+    Cluster {
+        /// Leaders that are killed
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+        kills: u16,
+        /// Keys that are there when memory and start are looked at
+        #[arg(long, default_value_t = 100_000)]
+        keys: usize,
+    },
     /// The echo server alone; prints its address and ends when standard input closes
     Echo {
         /// The server's certificate chain, PEM
@@ -46,6 +55,16 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.part {
         Some(Part::Echo { cert, key, ca, answer }) => echo::serve(&cert, &key, &ca, &answer).await,
+        Some(Part::Cluster { kills, keys }) => {
+            let effort = ClusterEffort {
+                rounds: usize::from(arguments.rounds),
+                turn: Duration::from_secs(arguments.seconds),
+                kills: usize::from(kills),
+                keys,
+            };
+            measure_cluster(effort).await?.print();
+            Ok(())
+        }
         None => {
             let effort = Effort {
                 rounds: usize::from(arguments.rounds),

@@ -41,7 +41,9 @@ pub struct Effort {
 
 /// Measures everything. Fails where a server does not start or a request fails.
 pub async fn measure(effort: Effort) -> anyhow::Result<Table> {
-    let mut table = Table::new();
+    let mut table = Table::new(
+        "cargo run --release -p speed   (--rounds N, --seconds S)\nCodec:  cargo bench -p ttlv; cargo bench -p kmip",
+    );
     let stand = Stand::start().await?;
     table.add(Row::less_is_better("idle, nothing in it", resident_mib(&stand), "MiB", Some(IDLE_MIB_MAX)));
     reads(&stand, effort, &mut table).await?;
@@ -178,13 +180,13 @@ impl Turns {
 }
 
 /// The middle one, or of two the lower.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// What is being done, beside the table.
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     eprintln!("{what} …");
 }
 

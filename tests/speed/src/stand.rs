@@ -86,20 +86,25 @@ impl Stand {
     }
 }
 
-/// AES-256 keys, made one after the other.
-pub(crate) async fn make_keys(
-    config: &kmip::client::ClientConfig,
-    count: usize,
-) -> anyhow::Result<Vec<String>> {
+/// Create an AES-256 key.
+pub(crate) fn create_request() -> create::Request {
     let attributes = vec![
         Attribute::new(StandardAttribute::CryptographicAlgorithm, Value::Enumeration(3)),
         Attribute::new(StandardAttribute::CryptographicUsageMask, Value::Integer(0x0c)),
         Attribute::new(StandardAttribute::CryptographicLength, Value::Integer(256)),
     ];
-    let request = create::Request {
+    create::Request {
         object_type: ObjectType::SymmetricKey,
         template_attribute: TemplateAttribute { names: Vec::new(), attributes },
-    };
+    }
+}
+
+/// AES-256 keys, made one after the other.
+pub(crate) async fn make_keys(
+    config: &kmip::client::ClientConfig,
+    count: usize,
+) -> anyhow::Result<Vec<String>> {
+    let request = create_request();
     let mut connection = Client::connect(config).await?;
     let mut ids = Vec::with_capacity(count);
     for _ in 0..count {

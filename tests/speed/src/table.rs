@@ -114,11 +114,13 @@ pub struct Table {
     rows: Vec<Row>,
     notes: Vec<String>,
     load: f64,
+    repeat: &'static str,
 }
 
 impl Table {
-    pub(crate) fn new() -> Self {
-        Self { rows: Vec::new(), notes: Vec::new(), load: load_average() }
+    /// `repeat` is how to get the figures again.
+    pub(crate) fn new(repeat: &'static str) -> Self {
+        Self { rows: Vec::new(), notes: Vec::new(), load: load_average(), repeat }
     }
 
     pub(crate) fn add(&mut self, row: Row) {
@@ -152,8 +154,7 @@ impl Table {
         println!(
             "Medians of turns taken one after the other, A B A B; in brackets the ratios of single turns."
         );
-        println!("Repeat: cargo run --release -p speed   (--rounds N, --seconds S)");
-        println!("Codec:  cargo bench -p ttlv; cargo bench -p kmip");
+        println!("Repeat: {}", self.repeat);
     }
 }
 
