@@ -13,8 +13,9 @@ use super::NODES;
 use super::grpc::Connection;
 use super::load::Client;
 
-/// Bytes of a value: TODO.
-pub(super) const VALUE_BYTES: usize = 512;
+/// Bytes of a value: with its key and what etcd puts around them as many as a Create has in our log, 1,344: the new
+/// object with its attributes and its sealed key, and the sealed answer.
+pub(super) const VALUE_BYTES: usize = 1270;
 
 /// Longest wait for a leader.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
