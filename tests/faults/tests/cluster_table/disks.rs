@@ -45,7 +45,11 @@ fn three_disks() -> Result<Vec<Disk>, String> {
 }
 
 fn on_disks(disks: &[Disk]) -> Builder {
-    let mut builder = Lab::builder().nodes(disks.len()).set("snapshot", "every_entries", "200");
+    let mut builder = Lab::builder()
+        .nodes(disks.len())
+        .set("snapshot", "every_entries", "200")
+        // As in `processes`: what a node alone gives may be from before a change.
+        .set("cluster", "reads_without_quorum", "false");
     for (node, disk) in disks.iter().enumerate() {
         let data = format!("\"{}\"", disk.path().join("data").display());
         builder = builder.set_of(node, "node", "data_dir", data);

@@ -33,7 +33,14 @@ impl Victim {
 }
 
 pub(crate) async fn rows(random: &mut Random) -> Vec<Row> {
-    let lab = Lab::builder().nodes(3).set("snapshot", "every_entries", SNAPSHOT_EVERY).start().await;
+    let lab = Lab::builder()
+        .nodes(3)
+        .set("snapshot", "every_entries", SNAPSHOT_EVERY)
+        // A node that came up alone would give an object as it was before its last change: the price of reads without
+        // quorum, and no state that moved.
+        .set("cluster", "reads_without_quorum", "false")
+        .start()
+        .await;
     let mut rows = Vec::new();
     for (fault, victim) in
         [("kill -9 of the leader", Victim::Leader), ("kill -9 of a follower", Victim::Follower)]
