@@ -200,7 +200,7 @@ impl NodeHandle {
     }
 
     /// Starts the server and waits until /readyz says that it serves; says how long that took, or why the server ended
-    /// instead. Panics when it runs already, or neither serves nor ends within a minute.
+    /// instead. Panics when it runs already, or neither serves nor ends within three minutes.
     pub async fn start(&self) -> Result<Duration, Refused> {
         let began = Instant::now();
         self.spawn();
