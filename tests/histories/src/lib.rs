@@ -15,7 +15,6 @@ mod fault;
 mod history;
 mod name;
 mod operation;
-mod random;
 mod register;
 mod work;
 
@@ -24,5 +23,5 @@ pub use fault::Fault;
 pub use history::{History, Names, Prepared, Registers};
 pub use name::{Holder, Id, Name, NameAsked};
 pub use operation::{Answer, Operation, Unexplained, check};
-pub use random::Random;
+pub use faults::Random;
 pub use register::{Register, RegisterAsked};
