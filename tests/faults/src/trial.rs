@@ -13,6 +13,9 @@ const CLIENTS: usize = 8;
 /// Longest wait for clients to be answered again.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// A gap that is worth a line of its own.
+const GAP_SAID: Duration = Duration::from_secs(5);
+
 /// Between two looks at the ledger.
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
@@ -89,7 +92,11 @@ impl Trial {
     pub async fn end_round(&mut self, lab: &Lab) {
         lab.wait_whole().await;
         self.rounds += 1;
-        self.gaps.push(self.ledger.take_longest_gap());
+        let gap = self.ledger.take_longest_gap();
+        if gap > GAP_SAID {
+            say(&format!("{}, round {}: a client had no answer for {gap:.1?}", self.fault, self.rounds));
+        }
+        self.gaps.push(gap);
         let members = lab.members();
         let node = members[self.random.below(members.len())];
         self.ledger.check_touched(&config(lab, &self.client, node)).await;

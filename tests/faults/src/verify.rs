@@ -1,10 +1,13 @@
 //! The ledger held against a server: every key that was acknowledged, and every create that was asked for.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use kmip::client::{ClientConfig, Connection};
 use kmip::enumeration::{BatchErrorContinuationOption, ResultReason, ResultStatus};
-use kmip::{Attribute, ManagedObject, ProtocolVersion, RequestMessage, ResponseItem, ResponsePayload};
+use kmip::{
+    Attribute, ManagedObject, ProtocolVersion, RequestMessage, ResponseItem, ResponseMessage, ResponsePayload,
+};
 use ttlv::Value;
 
 use crate::ledger::{Broken, Key, Sure};
@@ -15,6 +18,12 @@ const KEYS_PER_MESSAGE: usize = 32;
 
 /// Identifiers that one Locate asks for.
 const KEYS_PER_PAGE: usize = 1000;
+
+/// Longest wait for a node to be sure of what it holds.
+const SURE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Between two questions to a node that is not.
+const ASK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// State's values (KMIP 1.4 section 9.1.3.2.18).
 const PRE_ACTIVE: u32 = 1;
@@ -76,7 +85,7 @@ impl Ledger {
         let payloads = ids.iter().flat_map(|id| [ask::get(id), ask::get_attributes(id)]);
         let mut request = RequestMessage::new(ProtocolVersion::V1_4, payloads);
         request.header.batch_error_continuation_option = Some(BatchErrorContinuationOption::Continue);
-        let answer = connection.call(&request).await.unwrap_or_else(|error| panic!("verifying: {error}"));
+        let answer = answered(connection, &request).await;
         assert_eq!(answer.items.len(), 2 * ids.len(), "answers of a batch");
         let mut inner = self.inner();
         for ((id, mut key), items) in ids.iter().zip(before).zip(answer.items.chunks(2)) {
@@ -103,7 +112,7 @@ impl Ledger {
         for some in ids.chunks(KEYS_PER_MESSAGE) {
             let payloads = some.iter().map(|id| ask::get_attributes(id));
             let request = RequestMessage::new(ProtocolVersion::V1_4, payloads);
-            let answer = connection.call(&request).await.unwrap_or_else(|error| panic!("resolving: {error}"));
+            let answer = answered(&mut connection, &request).await;
             for (id, item) in some.iter().zip(&answer.items) {
                 let attributes = match &item.payload {
                     Some(ResponsePayload::GetAttributes(found)) => found.attributes.as_slice(),
@@ -130,6 +139,21 @@ impl Ledger {
                 }
             }
         }
+    }
+}
+
+/// Asks until the node says what it holds: on a machine that is busy it may lose sight of the others for a moment, and
+/// then says that it does not know. What it says at last is what counts.
+async fn answered(connection: &mut Connection, request: &RequestMessage) -> ResponseMessage {
+    let began = Instant::now();
+    loop {
+        let answer = connection.call(request).await.unwrap_or_else(|error| panic!("verifying: {error}"));
+        let unsure = |item: &ResponseItem| item.result_reason == Some(ResultReason::GeneralFailure);
+        if !answer.items.iter().any(unsure) || began.elapsed() > SURE_TIMEOUT {
+            return answer;
+        }
+        // Nothing reports that it sees them again; it is asked again.
+        tokio::time::sleep(ASK_INTERVAL).await;
     }
 }
 
