@@ -23,6 +23,7 @@ pub mod log;
 pub mod metrics;
 pub mod node;
 pub mod operator;
+mod planted;
 pub mod root_key;
 pub mod run;
 pub mod seal;

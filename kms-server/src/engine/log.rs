@@ -29,6 +29,7 @@ use super::hand::{self, Work};
 use super::runtime::{Entry, LogId, StorageError, Types, Vote, place, place_or_0};
 use super::types::{Ended, EngineError, NodeId, Writing};
 use crate::disk;
+use crate::planted::{self, Fault};
 
 /// Bytes of recent entries that are kept in memory; entries that are not yet durable are kept beyond it.
 const RECENT_BYTES_MAX: usize = 64 << 20;
@@ -161,6 +162,9 @@ impl LogStore {
 
     /// Waits until everything up to the entry at `place` is durable.
     pub(super) async fn durable(&self, place: u64) -> Result<(), Ended> {
+        if planted::is(Fault::AcknowledgeBeforeSync) {
+            return Ok(());
+        }
         let wanted =
             self.state().unsynced.iter().rev().find(|(_, low)| *low <= place).map(|(number, _)| *number);
         match wanted {
@@ -363,6 +367,9 @@ impl RaftLogStorage<Types> for LogStore {
         let given = {
             let mut state = self.state();
             state.metadata.vote = Some(*vote);
+            if planted::is(Fault::VoteNotSynced) {
+                return Ok(());
+            }
             state.decided_waits = false;
             let (low, bytes) = (state.last + 1, state.metadata.encode());
             self.shared.give(&mut state, low, Work::Metadata(bytes))

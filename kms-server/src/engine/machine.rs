@@ -15,6 +15,7 @@ use super::runtime::{
 use super::snapshots::{SnapshotFile, SnapshotStore};
 use super::types::{Frozen, Machine, Writing};
 use crate::disk::SnapshotReader;
+use crate::planted::{self, Fault};
 
 /// openraft's worker holds it; clones share everything.
 #[derive(Clone)]
@@ -68,7 +69,14 @@ pub(super) fn load(machine: &dyn Machine, mut reader: SnapshotReader) -> Result<
             "the snapshot of entry {index} says that it holds everything up to entry {says}"
         ));
     }
-    machine.replace(&mut || reader.next_record().map_err(|error| error.to_string()))?;
+    let mut left = if planted::is(Fault::SnapshotHalf) { reader.count() / 2 } else { u64::MAX };
+    machine.replace(&mut || {
+        left = left.saturating_sub(1);
+        if left == 0 {
+            return Ok(None);
+        }
+        reader.next_record().map_err(|error| error.to_string())
+    })?;
     Ok(head)
 }
 

@@ -21,6 +21,7 @@ use super::state::{Asker, Stamp, State, command};
 use crate::engine::{Engine, Proposed, Role};
 use crate::entropy;
 use crate::metrics::Metrics;
+use crate::planted::{self, Fault};
 
 /// Requests that one command carries at most.
 pub(super) const GATHER_MAX: usize = 256;
@@ -340,7 +341,9 @@ impl Task {
             Refusal::general_failure("the answer could not be sealed, nothing was changed")
                 .logged(error.to_string())
         })?;
-        draft.push(Event::Answered { token, at: self.state.clock.unix_seconds(), sealed });
+        if !planted::is(Fault::TokenNotRemembered) {
+            draft.push(Event::Answered { token, at: self.state.clock.unix_seconds(), sealed });
+        }
         Ok(())
     }
 
