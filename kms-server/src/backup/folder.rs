@@ -12,6 +12,7 @@ use super::entry;
 use super::pending::RESTORE_FILE;
 use super::report::SourceReport;
 use crate::disk::{LogLeft, read_snapshot_left};
+use crate::engine::NodeId;
 use crate::seal::keyring_rows_left;
 
 /// First byte of each tag that the log and the snapshots use (private tags, 0x54….).
@@ -26,8 +27,8 @@ const STRUCTURE: u8 = 0x01;
 pub(super) struct Opened {
     snapshots: Vec<(u64, PathBuf)>,
     log: Option<LogLeft>,
-    /// The term of each entry that can be read.
-    pub(super) terms: BTreeMap<u64, u64>,
+    /// Term and leader of each entry that can be read.
+    pub(super) written: BTreeMap<u64, (u64, NodeId)>,
     folder: Folder,
 }
 
@@ -74,20 +75,22 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
             None
         }
     };
-    let mut terms = BTreeMap::new();
+    let mut written = BTreeMap::new();
     if let Some(log) = &log {
-        let readable = |index| Some((index, entry::read(&log.entry(index)?).ok()?.term));
-        terms.extend(log.indexes().filter_map(readable));
+        let readable = |index| Some((index, entry::read(&log.entry(index)?).ok()?.written));
+        written.extend(log.indexes().filter_map(readable));
     }
-    Ok(Opened { snapshots, log, terms, folder })
+    Ok(Opened { snapshots, log, written, folder })
 }
 
 impl Opened {
-    /// Reads all that can be read. `newest` has for each index the highest term that any folder's log has there.
-    pub(super) fn read(mut self, newest: &BTreeMap<u64, u64>) -> Folder {
-        // Two entries at one place: the one of the lower term was never decided, nor was anything behind it in its log.
-        let overtaken =
-            self.terms.iter().find(|(index, term)| newest.get(index).is_some_and(|high| *high > **term));
+    /// Reads all that can be read. `newest` has for each index the highest term and leader that any folder's log has there.
+    pub(super) fn read(mut self, newest: &BTreeMap<u64, (u64, NodeId)>) -> Folder {
+        // Two entries at one place: the older leader's was never decided, nor was anything behind it in its log.
+        let overtaken = self
+            .written
+            .iter()
+            .find(|(index, written)| newest.get(index).is_some_and(|high| *high > **written));
         let overtaken = overtaken.map_or(u64::MAX, |(index, _)| *index);
         let folder = &mut self.folder;
         folder.replay(&self.snapshots, self.log.as_ref(), overtaken);

@@ -54,9 +54,9 @@ pub fn salvage(
             refuse_running(path)?;
         }
         let folder = folder::open(path).map_err(io(path, "reading it"))?;
-        for (index, term) in &folder.terms {
-            let high = newest.entry(*index).or_insert(*term);
-            *high = (*high).max(*term);
+        for (index, written) in &folder.written {
+            let high = newest.entry(*index).or_insert(*written);
+            *high = (*high).max(*written);
         }
         folders.push((path, folder));
     }

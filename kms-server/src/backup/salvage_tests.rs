@@ -175,21 +175,25 @@ fn what_was_destroyed_stays_so_and_what_was_passed_over_never_happened() {
 
 #[test]
 fn what_was_destroyed_in_an_entry_that_another_log_overtook_does_not_count() {
-    let bed = Bed::new();
-    let events = bed.events(4);
-    let mut stale = events.clone();
-    stale.push(Event::Destroyed { id: id(2), at: 9000, state: State::Destroyed });
-    stale.push(bed.created(9));
-    let deposed = bed.folder("one", &[], &stale);
-    let other = bed.folder("two", &[], &events);
-    // The next leader's first entry, which is no command.
-    let mut log = crate::disk::SledLog::open(&other.join("log"), None).unwrap();
-    crate::disk::Log::append(&mut log, &[crate::disk::Entry { index: 6, bytes: blank(4) }]).unwrap();
-    crate::disk::Log::sync(&mut log).unwrap();
-    drop(log);
-    let summary = salvage(&[deposed, other], &root(), &bed.path("data"), NOW).unwrap();
-    assert_eq!((summary.objects, summary.opened), (5, 5), "{summary}");
-    assert!(summary.to_string().contains(&format!("entry 6 would destroy {}", id(2))), "{summary}");
+    // The entries were written in term 3 under node 1: another term came after it, or another leader of the same one.
+    for (term, leader) in [(4, 1), (3, 2)] {
+        let bed = Bed::new();
+        let events = bed.events(4);
+        let mut stale = events.clone();
+        stale.push(Event::Destroyed { id: id(2), at: 9000, state: State::Destroyed });
+        stale.push(bed.created(9));
+        let deposed = bed.folder("one", &[], &stale);
+        let other = bed.folder("two", &[], &events);
+        // The next leader's first entry, which is no command.
+        let mut log = crate::disk::SledLog::open(&other.join("log"), None).unwrap();
+        let first = crate::disk::Entry { index: 6, bytes: blank(term, leader) };
+        crate::disk::Log::append(&mut log, &[first]).unwrap();
+        crate::disk::Log::sync(&mut log).unwrap();
+        drop(log);
+        let summary = salvage(&[deposed, other], &root(), &bed.path("data"), NOW).unwrap();
+        assert_eq!((summary.objects, summary.opened), (5, 5), "{summary}");
+        assert!(summary.to_string().contains(&format!("entry 6 would destroy {}", id(2))), "{summary}");
+    }
 }
 
 #[test]

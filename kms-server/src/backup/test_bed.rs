@@ -123,12 +123,12 @@ impl Bed {
 pub(super) fn entry(term: u64, decided_in: u64, events: &[Event]) -> Vec<u8> {
     let mut command = vec![0; COMMAND_HEAD_BYTES];
     Event::encode_all(events, &mut command);
-    crate::engine::entry_for_tests(term, Some((decided_in, command)))
+    crate::engine::entry_for_tests((term, 1), Some((decided_in, command)))
 }
 
 /// A new leader's first entry.
-pub(super) fn blank(term: u64) -> Vec<u8> {
-    crate::engine::entry_for_tests(term, None)
+pub(super) fn blank(term: u64, leader: u64) -> Vec<u8> {
+    crate::engine::entry_for_tests((term, leader), None)
 }
 
 pub(super) fn id(number: u32) -> Id {

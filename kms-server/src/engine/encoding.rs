@@ -214,26 +214,25 @@ pub(super) fn decode_entry(place: u64, bytes: &[u8]) -> Result<Entry, String> {
 /// See [`super::read_entry`].
 pub(super) fn content(bytes: &[u8]) -> Result<Content, String> {
     let entry = read_whole(bytes, tag::ENTRY, read_entry_fields).map_err(|error| error.to_string())?;
+    let written = (entry.log_id.leader_id.term, entry.log_id.leader_id.node_id);
     Ok(match entry.payload {
         EntryPayload::Normal(command) => Content::Command {
-            term: entry.log_id.leader_id.term,
+            written,
             decided_in: command.decided_in,
             command: Arc::unwrap_or_clone(command.bytes),
         },
-        EntryPayload::Blank | EntryPayload::Membership(_) => {
-            Content::Other { term: entry.log_id.leader_id.term }
-        }
+        EntryPayload::Blank | EntryPayload::Membership(_) => Content::Other { written },
     })
 }
 
 /// See [`super::entry_for_tests`].
 #[cfg(test)]
-pub(super) fn entry_for_tests(term: u64, command: Option<(u64, Vec<u8>)>) -> Vec<u8> {
+pub(super) fn entry_for_tests(written: (u64, super::NodeId), command: Option<(u64, Vec<u8>)>) -> Vec<u8> {
     let payload = match command {
         Some((decided_in, bytes)) => EntryPayload::Normal(Command { decided_in, bytes: Arc::new(bytes) }),
         None => EntryPayload::Blank,
     };
-    let log_id = LogId::new(openraft::CommittedLeaderId::new(term, 1), 0);
+    let log_id = LogId::new(openraft::CommittedLeaderId::new(written.0, written.1), 0);
     encode_entry(&Entry { log_id, payload })
 }
 
@@ -349,9 +348,9 @@ mod tests {
     fn a_foreign_entry_is_told_from_a_command() {
         let command = Command { decided_in: 7, bytes: Arc::new(vec![1]) };
         let bytes = encode_entry(&Entry { log_id: id(8, 0), payload: EntryPayload::Normal(command) });
-        let expected = Content::Command { term: 8, decided_in: 7, command: vec![1] };
+        let expected = Content::Command { written: (8, 2), decided_in: 7, command: vec![1] };
         assert_eq!(content(&bytes), Ok(expected));
-        assert_eq!(content(&encode_entry(&Entry::default())), Ok(Content::Other { term: 0 }));
+        assert_eq!(content(&encode_entry(&Entry::default())), Ok(Content::Other { written: (0, 0) }));
         assert!(content(b"something else").is_err());
     }
 }

@@ -343,10 +343,11 @@ fn outcome(decided: Option<Written>) -> Proposed {
 /// What a log entry's bytes hold, for a reader of damaged or foreign data folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A command that was proposed; `decided_in` other than `term` means that no node carried it out.
+    /// A command that was proposed; `decided_in` other than the entry's term means that no node carried it out.
     Command {
-        /// The term of the entry.
-        term: u64,
+        /// The term of the entry, and the node that led in it: openraft lets a node of a higher number win an election in
+        /// a term that has a leader already, so of two entries of one term at one place, the higher leader's is newer.
+        written: (u64, NodeId),
         /// The term the command was made in.
         decided_in: u64,
         /// The command.
@@ -354,8 +355,8 @@ pub enum Content {
     },
     /// Raft's own: a membership, or a new leader's first entry.
     Other {
-        /// The term of the entry.
-        term: u64,
+        /// Term and leader of the entry.
+        written: (u64, NodeId),
     },
 }
 
@@ -367,11 +368,11 @@ pub fn read_entry(bytes: &[u8]) -> Result<Content, String> {
     encoding::content(bytes)
 }
 
-/// An entry's bytes, for tests of those who read them: of a command with the term it was decided in, or of a new leader's
-/// first entry.
+/// An entry's bytes, for tests of those who read them, of this term and leader: of a command with the term it was decided
+/// in, or of a new leader's first entry.
 #[cfg(test)]
-pub(crate) fn entry_for_tests(term: u64, command: Option<(u64, Vec<u8>)>) -> Vec<u8> {
-    encoding::entry_for_tests(term, command)
+pub(crate) fn entry_for_tests(written: (u64, NodeId), command: Option<(u64, Vec<u8>)>) -> Vec<u8> {
+    encoding::entry_for_tests(written, command)
 }
 
 /// Whether a snapshot's record is raft's own (its first one), not one of the machine's.

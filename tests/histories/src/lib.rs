@@ -20,8 +20,8 @@ mod work;
 
 pub use caller::Caller;
 pub use fault::Fault;
+pub use faults::Random;
 pub use history::{History, Names, Prepared, Registers};
 pub use name::{Holder, Id, Name, NameAsked};
 pub use operation::{Answer, Operation, Unexplained, check};
-pub use faults::Random;
 pub use register::{Register, RegisterAsked};
