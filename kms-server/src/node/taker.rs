@@ -127,7 +127,7 @@ impl Taker {
     /// Reads back what log and snapshots hold, and takes part from then on.
     ///
     /// # Errors
-    /// [`EngineError`](crate::engine::EngineError): what is on disk is damaged or does not join up.
+    /// [`EngineError`]: what is on disk is damaged or does not join up.
     pub async fn start(parts: Parts) -> Result<Self, EngineError> {
         let vault = KeyringVault(parts.keyring);
         let state =

@@ -21,7 +21,7 @@ pub(crate) enum Asked {
     Name(usize, Operation<NameText>),
 }
 
-/// What [`NameAsked`] is, with identifiers as they came.
+/// What [`NameAsked`](crate::NameAsked) is, with identifiers as they came.
 #[derive(Clone, Debug)]
 pub(crate) enum NameText {
     /// Create.
