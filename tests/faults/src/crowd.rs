@@ -74,9 +74,9 @@ impl Crowd {
     }
 
     /// Lets each client finish what it does. Panics where one did.
-    pub async fn stop(self) {
+    pub async fn stop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.clients.join_all().await;
+        std::mem::take(&mut self.clients).join_all().await;
     }
 }
 

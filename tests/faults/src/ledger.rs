@@ -122,6 +122,13 @@ impl Ledger {
         self.inner().broken.iter().map(|(kind, why)| format!("{kind:?}: {why}")).collect()
     }
 
+    /// What the promises that were broken since the `known` first ones are about: identifiers and marks.
+    pub(crate) fn broken_since(&self, known: usize) -> Vec<String> {
+        let inner = self.inner();
+        let about = |why: &str| why.split(": ").next().unwrap_or_default().to_owned();
+        inner.broken.iter().skip(known).map(|(_, why)| about(why)).collect()
+    }
+
     /// Panics where a promise was broken.
     pub fn assert_kept(&self) {
         let broken = self.broken();

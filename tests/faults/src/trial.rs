@@ -16,6 +16,10 @@ const PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 /// A gap that is worth a line of its own.
 const GAP_SAID: Duration = Duration::from_secs(5);
 
+/// Broken promises of one check whose story is told, and how many lines of each node.
+const OBJECTS_TOLD_MAX: usize = 3;
+const LINES_TOLD_MAX: usize = 12;
+
 /// Between two looks at the ledger.
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
@@ -37,6 +41,8 @@ pub struct Trial {
     rounds: usize,
     gaps: Vec<Duration>,
     began: Instant,
+    /// Broken promises whose story was told.
+    told: usize,
 }
 
 impl Trial {
@@ -58,6 +64,7 @@ impl Trial {
             rounds: 0,
             gaps: Vec::new(),
             began: Instant::now(),
+            told: 0,
         };
         trial.progress(100).await;
         trial
@@ -100,10 +107,28 @@ impl Trial {
         let members = lab.members();
         let node = members[self.random.below(members.len())];
         self.ledger.check_touched(&config(lab, &self.client, node)).await;
+        self.tell_what_broke(lab);
+    }
+
+    /// Prints what each node's audit says last of every object with which a promise was broken since this was last
+    /// called: whether it answered without the others, for one.
+    fn tell_what_broke(&mut self, lab: &Lab) {
+        let broken = self.ledger.broken_since(self.told);
+        self.told += broken.len();
+        for about in broken.iter().take(OBJECTS_TOLD_MAX) {
+            say(&format!("{}, round {}: a promise about {about} is broken", self.fault, self.rounds));
+            for node in lab.nodes() {
+                let log = node.log_text();
+                let lines: Vec<_> = log.lines().filter(|line| line.contains(about.as_str())).collect();
+                for line in lines.iter().skip(lines.len().saturating_sub(LINES_TOLD_MAX)) {
+                    say(&format!("  {}: {line}", node.name));
+                }
+            }
+        }
     }
 
     /// Ends the load, and holds every node to everything.
-    pub async fn end(self, lab: &Lab) -> Row {
+    pub async fn end(mut self, lab: &Lab) -> Row {
         self.crowd.stop().await;
         lab.wait_whole().await;
         self.ledger.allow_stale(false);
@@ -112,6 +137,7 @@ impl Trial {
         for node in lab.members() {
             checked += self.ledger.check_all(&config(lab, &self.client, node)).await;
         }
+        self.tell_what_broke(lab);
         let (tally, keys) = (self.ledger.tally(), self.ledger.keys());
         let (fault, took) = (&self.fault, self.began.elapsed());
         // Without it a load that does nothing would pass.

@@ -99,6 +99,7 @@ impl Client {
                 }
             }
             let thinks = self.rng.random_range(0..THINKS_MS_MAX);
+            // A client is not always in a hurry; in simulated time.
             sleep(Duration::from_millis(thinks)).await;
         }
         self.world.working.fetch_sub(1, Ordering::Relaxed);

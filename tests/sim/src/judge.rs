@@ -30,7 +30,7 @@ const KEYS_AT_ONCE: usize = 200;
 type Known = (KeyId, Option<String>, u64, String);
 
 /// Between two tries of the judge.
-const RETRY: Duration = Duration::from_millis(50);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Holds one answer about a key against the oracle; `before` is how far the key was at least when it was asked.
 pub(crate) fn see_key(
@@ -161,7 +161,7 @@ pub(crate) fn see_board(
 /// Lets the clients begin when the cluster is whole, and reads everything when the storm is over.
 pub(crate) async fn preside(world: Arc<World>) {
     while !world.is_in(Phase::Whole) {
-        sleep(RETRY).await;
+        sleep(RETRY_INTERVAL).await;
     }
     for number in 1..=BOARDS {
         let label = format!("board {number}");
@@ -172,7 +172,7 @@ pub(crate) async fn preside(world: Arc<World>) {
     }
     world.enter(Phase::Storm);
     while !world.is_in(Phase::Calm) {
-        sleep(RETRY).await;
+        sleep(RETRY_INTERVAL).await;
     }
     let began = world.now();
     for node in world.nodes() {
@@ -191,7 +191,7 @@ pub(crate) async fn preside(world: Arc<World>) {
         world.hold(invariants::the_cluster_serves_again_when_faults_stop(node, what));
     }
     while world.working.load(Ordering::Relaxed) > 0 {
-        sleep(RETRY).await;
+        sleep(RETRY_INTERVAL).await;
     }
     // The first time, keys that nobody read yet are answered by the leader.
     read_all(&world, 1).await;
@@ -211,7 +211,7 @@ async fn insist(world: &World, node: u64, payloads: impl Fn() -> Vec<kmip::Reque
             {
                 return items;
             }
-            Heard::Answer { .. } | Heard::Nobody | Heard::Lost => sleep(RETRY).await,
+            Heard::Answer { .. } | Heard::Nobody | Heard::Lost => sleep(RETRY_INTERVAL).await,
         }
     }
 }

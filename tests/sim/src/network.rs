@@ -32,7 +32,7 @@ pub(crate) const TAKEN_ALONE: u8 = 2;
 pub(crate) const REFUSED: u8 = 3;
 
 /// Between two looks whether a neighbour is there.
-const PING_EVERY: Duration = Duration::from_millis(200);
+const PING_INTERVAL: Duration = Duration::from_millis(200);
 const PING_WAIT: Duration = Duration::from_millis(300);
 /// A neighbour that was silent for so long is gone.
 const SILENCE: Duration = Duration::from_millis(800);
@@ -166,6 +166,6 @@ async fn watch_link(me: NodeId, to: NodeId, seen: watch::Sender<bool>) {
         }
         let up = heard.is_some_and(|heard| heard.elapsed() < SILENCE);
         seen.send_if_modified(|known| std::mem::replace(known, up) != up);
-        sleep(PING_EVERY).await;
+        sleep(PING_INTERVAL).await;
     }
 }

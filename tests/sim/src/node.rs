@@ -28,7 +28,7 @@ use crate::world::{Phase, World};
 pub(crate) const LEADER_WAIT: Duration = Duration::from_secs(3);
 
 /// Between two looks at whether the next node can be taken in.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 type Ended = Result<(), Box<dyn std::error::Error>>;
 
@@ -106,10 +106,10 @@ async fn gather(world: &World, taker: &Taker) {
     }
     for node in world.nodes().skip(1) {
         while !matches!(engine.add_learner(node, member(node)).await, Ok(()) | Err(ChangeError::Ended(_))) {
-            sleep(LOOK_EVERY).await;
+            sleep(LOOK_INTERVAL).await;
         }
         while !matches!(engine.promote(node).await, Ok(()) | Err(ChangeError::Ended(_))) {
-            sleep(LOOK_EVERY).await;
+            sleep(LOOK_INTERVAL).await;
         }
         world.note(format_args!("n{node} votes"));
     }
