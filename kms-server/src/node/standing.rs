@@ -15,7 +15,11 @@ use super::peers::Peers;
 use crate::engine::{Engine, NodeId, Role};
 use crate::planted::{self, Fault};
 
-/// Rounds at once: one that waits for a slow follower must not hold up the next.
+/// A round under way for so long does not hold up the next any more. Until then those that come are gathered: the fewer
+/// rounds, the less each read costs.
+const ROUND_ALONE: Duration = Duration::from_millis(5);
+
+/// Rounds at once.
 const ROUNDS_MAX: usize = 4;
 
 /// Reads that may wait to be gathered into a round; one more waits outside.
@@ -99,18 +103,22 @@ async fn rounds(
     let permits = Arc::new(Semaphore::new(ROUNDS_MAX));
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
         let Some(first) = queue.recv().await else { return };
+        // Whoever has read a request by now is let in.
+        tokio::task::yield_now().await;
         let mut waiters = vec![first];
         while let Ok(waiter) = queue.try_recv() {
             waiters.push(waiter);
         }
         let (engine, peers) = (engine.clone(), Arc::clone(&peers));
-        tokio::spawn(async move {
+        let under_way = tokio::spawn(async move {
             let confirmed = timeout(ROUND_TIMEOUT, round(&engine, &*peers)).await.unwrap_or(Err(Unsure));
             drop(permit);
             for waiter in waiters {
                 let _ = waiter.send(confirmed);
             }
         });
+        // An error is a round that goes on beside the next.
+        let _ = timeout(ROUND_ALONE, under_way).await;
     }
 }
 

@@ -13,7 +13,7 @@ mod stand;
 mod table;
 
 pub use bench::{Bench, Figures};
-pub use cluster::{ClusterEffort, measure_cluster};
+pub use cluster::{ClusterEffort, ClusterPart, measure_cluster};
 pub use measure::{Effort, measure};
 pub use stand::Stand;
 pub use table::{Row, Table};

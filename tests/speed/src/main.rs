@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use speed::{ClusterEffort, Effort, echo, measure, measure_cluster};
+use speed::{ClusterEffort, ClusterPart, Effort, echo, measure, measure_cluster};
 
 /// How fast the server is, beside a bare TLS echo server and PyKMIP's server
 #[derive(Debug, Parser)]
@@ -32,6 +32,9 @@ enum Part {
         /// Keys that are there when memory and start are looked at
         #[arg(long, default_value_t = 100_000)]
         keys: usize,
+        /// Only one part of the table
+        #[arg(long, value_enum)]
+        only: Option<ClusterPart>,
     },
     /// The echo server alone; prints its address and ends when standard input closes
     Echo {
@@ -55,12 +58,13 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.part {
         Some(Part::Echo { cert, key, ca, answer }) => echo::serve(&cert, &key, &ca, &answer).await,
-        Some(Part::Cluster { kills, keys }) => {
+        Some(Part::Cluster { kills, keys, only }) => {
             let effort = ClusterEffort {
                 rounds: usize::from(arguments.rounds),
                 turn: Duration::from_secs(arguments.seconds),
                 kills: usize::from(kills),
                 keys,
+                only,
             };
             measure_cluster(effort).await?.print();
             Ok(())

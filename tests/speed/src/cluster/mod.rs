@@ -36,6 +36,19 @@ const CREATES_PER_SYNC_MIN: f64 = 3.0;
 /// Get beside etcd's linearizable reads.
 const GET_RATIO_MIN: f64 = 4.0;
 
+/// A part of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ClusterPart {
+    /// Create
+    Creates,
+    /// Get
+    Gets,
+    /// Leaders that are killed
+    Kills,
+    /// Many keys
+    Keys,
+}
+
 /// How long is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct ClusterEffort {
@@ -47,16 +60,30 @@ pub struct ClusterEffort {
     pub kills: usize,
     /// Keys that are there when memory and start are looked at.
     pub keys: usize,
+    /// What is measured, where it is not all.
+    pub only: Option<ClusterPart>,
+}
+
+impl ClusterEffort {
+    fn wants(&self, part: ClusterPart) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
 }
 
 /// Measures everything. Fails where a server does not start or a request fails.
 pub async fn measure_cluster(effort: ClusterEffort) -> anyhow::Result<Table> {
     let mut table = Table::new(
-        "cargo run --release -p speed -- cluster   (--rounds N, --seconds S, --kills N, --keys N)",
+        "cargo run --release -p speed -- cluster   (--rounds N, --seconds S, --kills N, --keys N, --only PART)",
     );
-    beside_etcd(effort, &mut table).await?;
-    kill::measure(effort.kills, &mut table).await?;
-    keys::measure(effort.keys, &mut table).await?;
+    if effort.wants(ClusterPart::Creates) || effort.wants(ClusterPart::Gets) {
+        beside_etcd(effort, &mut table).await?;
+    }
+    if effort.wants(ClusterPart::Kills) {
+        kill::measure(effort.kills, &mut table).await?;
+    }
+    if effort.wants(ClusterPart::Keys) {
+        keys::measure(effort.keys, &mut table).await?;
+    }
     Ok(table)
 }
 
@@ -77,8 +104,13 @@ async fn beside_etcd(effort: ClusterEffort, table: &mut Table) -> anyhow::Result
             None
         }
     };
-    creates(&lab, etcd.as_ref(), effort, table).await?;
-    gets(&lab, etcd.as_ref(), effort, table).await
+    if effort.wants(ClusterPart::Creates) {
+        creates(&lab, etcd.as_ref(), effort, table).await?;
+    }
+    if effort.wants(ClusterPart::Gets) {
+        gets(&lab, etcd.as_ref(), effort, table).await?;
+    }
+    Ok(())
 }
 
 async fn creates(
