@@ -34,6 +34,7 @@ use openraft::error::{ClientWriteError, RaftError};
 use openraft::raft::{AppendEntriesResponse, ClientWriteResponse};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use self::encoding::SnapshotHead;
 use self::log::LogStore;
@@ -43,9 +44,10 @@ use self::runtime::{Command, Fate, Raft, Types, place, place_or_0};
 use self::transfer::Receiver;
 
 pub use calls::{
-    APPEND_BYTES_MAX, Answering, CallError, Calls, RAFT_APPEND, RAFT_SNAPSHOT, RAFT_VOTE,
+    APPEND_BYTES_MAX, Answering, CallError, Calls, RAFT_APPEND, RAFT_SNAPSHOT, RAFT_VOTE, RAFT_WITNESS,
     SNAPSHOT_PIECE_BYTES_MAX,
 };
+pub use reads::Witness;
 pub use snapshots::{Files, Incoming, MemorySnapshots, SnapshotFile, SnapshotStore};
 pub use types::{
     ChangeError, Ended, EngineError, Frozen, Machine, Member, NodeId, Parts, Peer, Proposed, Role, Timing,
@@ -163,7 +165,7 @@ impl Engine {
     /// [`Unread`].
     pub async fn read_index(&self) -> Result<u64, Unread> {
         let (reader, index) = oneshot::channel();
-        if self.inner.readers.send(reader).is_err() {
+        if self.inner.readers.send((Instant::now() + READ_WAIT_MAX, reader)).is_err() {
             return Err(Unread::Ended(self.why_stopped()));
         }
         tokio::select! {
@@ -171,6 +173,29 @@ impl Engine {
             index = index => index.unwrap_or_else(|_| Err(Unread::Ended(self.why_stopped()))),
             ended = self.stopped() => Err(Unread::Ended(ended)),
         }
+    }
+
+    /// The same for another node, which says for whom it voted last ([`witness`](Self::witness), taken after the read
+    /// began). The caller made sure that it is that node.
+    ///
+    /// # Errors
+    /// [`Unread`].
+    pub async fn read_index_for(&self, node: NodeId, witness: Witness) -> Result<u64, Unread> {
+        let inner = &*self.inner;
+        let seen = tokio::select! {
+            biased;
+            seen = reads::index_for(&inner.raft, inner.me, node, witness) => seen?,
+            ended = self.stopped() => return Err(Unread::Ended(ended)),
+        };
+        match seen {
+            Some(index) => Ok(index),
+            None => self.read_index().await,
+        }
+    }
+
+    /// For whom this node voted last; none where it never did.
+    pub fn witness(&self) -> Option<Witness> {
+        self.inner.log.vote().as_ref().map(Witness::of)
     }
 
     /// Waits until the machine has carried out everything up to `index`.
@@ -193,8 +218,8 @@ impl Engine {
         self.inner.role.clone()
     }
 
-    /// Answers a raft message of another node ([`RAFT_APPEND`], [`RAFT_VOTE`], [`RAFT_SNAPSHOT`]). The caller made sure
-    /// that it comes from a member.
+    /// Answers a raft message of another node ([`RAFT_APPEND`], [`RAFT_VOTE`], [`RAFT_SNAPSHOT`], [`RAFT_WITNESS`]). The
+    /// caller made sure that it comes from a member.
     ///
     /// # Errors
     /// Why the message is not taken, for [`CallError::Refused`].
@@ -223,6 +248,10 @@ impl Engine {
                 let answer = inner.raft.vote(request).await.map_err(|error| error.to_string())?;
                 Ok(messages::encode_asked(&answer))
             }
+            RAFT_WITNESS if request.is_empty() => match self.witness() {
+                Some(witness) => Ok(witness.to_bytes().to_vec()),
+                None => Err("this node never voted".to_owned()),
+            },
             RAFT_SNAPSHOT => {
                 let piece = messages::decode_piece(request).map_err(unread)?;
                 Ok(messages::encode_taken(&inner.receiver.take(piece).await?))

@@ -20,6 +20,7 @@ pub(super) type StoredMembership = openraft::StoredMembership<NodeId, Member>;
 pub(super) type SnapshotMeta = openraft::SnapshotMeta<NodeId, Member>;
 pub(super) type StorageError = openraft::StorageError<NodeId>;
 pub(super) type Raft = openraft::Raft<Types>;
+pub(super) type Moment = TokioInstant;
 pub(super) type Metrics = openraft::RaftMetrics<NodeId, Member>;
 
 /// A command on its way through the log.

@@ -12,6 +12,7 @@ use super::encoding::{Metadata, SnapshotHead};
 use super::log::LogStore;
 use super::machine::{self, MachineStore, blocking};
 use super::network::Network;
+use super::reads::Rounds;
 use super::role::Follower;
 use super::runtime::{Raft, place_or_0, seeded};
 use super::transfer::Receiver;
@@ -63,6 +64,7 @@ pub(super) async fn start(parts: Parts) -> Result<Inner, EngineError> {
     let machine =
         MachineStore::new(machine, Arc::clone(&store), log.clone(), writing, snapshot_every, snapshot);
 
+    let asked = Arc::clone(&links);
     let network = Network { me, links, log: log.clone(), store: Arc::clone(&store), pause: timing.heartbeat };
     let raft = seeded(election_seed, Raft::new(me, config, network, log.clone(), machine.clone())).await;
     let raft = match raft {
@@ -102,9 +104,10 @@ pub(super) async fn start(parts: Parts) -> Result<Inner, EngineError> {
     let metrics = raft.metrics().borrow().clone();
     follower.update(&metrics);
     let (readers, waiting) = mpsc::unbounded_channel();
+    let rounds = Rounds { me, raft: raft.clone(), links: asked, pause: timing.heartbeat, first: None };
     let tasks = vec![
         tokio::spawn(follower.follow()).abort_handle(),
-        tokio::spawn(reads::serve(raft.clone(), timing.heartbeat, waiting)).abort_handle(),
+        tokio::spawn(reads::serve(rounds, waiting)).abort_handle(),
     ];
     let receiver = Receiver {
         raft: raft.clone(),

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::state::Asker;
 
-/// Up to where was the log committed just now? Only a leader knows.
+/// Up to where was the log committed just now? Only a leader knows. Holds for whom the asking node voted last.
 pub(super) const READ_INDEX: u8 = 0x10;
 /// Carry out a client's request.
 pub(super) const REQUEST: u8 = 0x11;

@@ -13,7 +13,9 @@ use super::ask::{self, Question, Reply, Ticket};
 use super::decider::{Decision, Matter};
 use super::operation_name;
 use super::taker::Taker;
-use crate::engine::{Answering, CallError, Calls, NodeId, Peer, RAFT_APPEND, RAFT_SNAPSHOT, RAFT_VOTE};
+use crate::engine::{
+    Answering, CallError, Calls, NodeId, Peer, RAFT_APPEND, RAFT_SNAPSHOT, RAFT_VOTE, Witness,
+};
 use crate::links::Links;
 
 /// How long a question may take that is passed on for another node.
@@ -150,8 +152,9 @@ impl Taker {
         }
         match kind {
             ask::READ_INDEX => {
-                let index =
-                    self.engine.read_index().await.map_err(|_| "this node does not lead".to_owned())?;
+                let witness = Witness::from_bytes(question).ok_or("the vote cannot be read")?;
+                let index = self.engine.read_index_for(from, witness).await;
+                let index = index.map_err(|_| "this node does not lead".to_owned())?;
                 Ok(index.to_be_bytes().to_vec())
             }
             ask::REQUEST | ask::CHANGE => {

@@ -19,6 +19,9 @@ use crate::planted::{self, Fault};
 /// rounds, the less each read costs.
 const ROUND_ALONE: Duration = Duration::from_millis(5);
 
+/// How often other tasks, and what the network brought, have their turn before a round begins.
+const YIELDS: usize = 3;
+
 /// Rounds at once.
 const ROUNDS_MAX: usize = 4;
 
@@ -66,10 +69,15 @@ pub(super) struct Currency {
 
 impl Currency {
     /// Starts the task that makes rounds.
-    pub(super) fn start(me: NodeId, engine: Engine, peers: Arc<dyn Peers>) -> Self {
+    pub(super) fn start(
+        me: NodeId,
+        engine: Engine,
+        peers: Arc<dyn Peers>,
+        standing: watch::Receiver<Standing>,
+    ) -> Self {
         let (waiting, queue) = mpsc::channel(QUEUE_MAX);
         let roles = engine.role();
-        tokio::spawn(rounds(engine, peers, queue));
+        tokio::spawn(rounds(engine, peers, standing, queue));
         Self { me, waiting, roles }
     }
 
@@ -84,7 +92,7 @@ impl Currency {
         role.leads && role.applied >= role.last && voters.eq([&self.me])
     }
 
-    /// Waits until this node holds all that was committed when this was called.
+    /// Waits until this node holds all that was committed when this was called, or is cut off.
     pub(super) async fn confirm(&self) -> Result<(), Unsure> {
         if planted::is(Fault::ReadWithoutReadIndex) {
             return Ok(());
@@ -98,20 +106,26 @@ impl Currency {
 async fn rounds(
     engine: Engine,
     peers: Arc<dyn Peers>,
+    standing: watch::Receiver<Standing>,
     mut queue: mpsc::Receiver<oneshot::Sender<Result<(), Unsure>>>,
 ) {
     let permits = Arc::new(Semaphore::new(ROUNDS_MAX));
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
         let Some(first) = queue.recv().await else { return };
-        // Whoever has read a request by now is let in.
-        tokio::task::yield_now().await;
+        // Whoever is about to read a request is let in.
+        for _ in 0..YIELDS {
+            tokio::task::yield_now().await;
+        }
         let mut waiters = vec![first];
         while let Ok(waiter) = queue.try_recv() {
             waiters.push(waiter);
         }
-        let (engine, peers) = (engine.clone(), Arc::clone(&peers));
+        let (engine, peers, mut standing) = (engine.clone(), Arc::clone(&peers), standing.clone());
         let under_way = tokio::spawn(async move {
-            let confirmed = timeout(ROUND_TIMEOUT, round(&engine, &*peers)).await.unwrap_or(Err(Unsure));
+            let confirmed = tokio::select! {
+                confirmed = timeout(ROUND_TIMEOUT, round(&engine, &*peers)) => confirmed.unwrap_or(Err(Unsure)),
+                _ = standing.wait_for(|standing| *standing != Standing::Whole) => Err(Unsure),
+            };
             drop(permit);
             for waiter in waiters {
                 let _ = waiter.send(confirmed);
@@ -133,8 +147,9 @@ async fn round(engine: &Engine, peers: &dyn Peers) -> Result<(), Unsure> {
         _ if leads => engine.read_index().await.map_err(|_| Unsure)?,
         Some(leader) => {
             let mut roles = engine.role();
+            let witness = engine.witness().ok_or(Unsure)?.to_bytes().to_vec();
             let answer = tokio::select! {
-                answer = peers.call(leader, ask::READ_INDEX, Vec::new(), ROUND_TIMEOUT) => answer,
+                answer = peers.call(leader, ask::READ_INDEX, witness, ROUND_TIMEOUT) => answer,
                 // A frozen leader keeps its connections for a while.
                 _ = roles.wait_for(|role| role.leader != Some(leader)) => return Err(Unsure),
             };

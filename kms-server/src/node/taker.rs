@@ -145,11 +145,13 @@ impl Taker {
             election_seed: parts.election_seed,
         })
         .await?;
+        let standing = watch_standing(parts.me, &engine, Arc::clone(&parts.peers));
+        let peers = Arc::clone(&parts.peers);
         Ok(Self {
             me: parts.me,
             decider: Decider::start(Arc::clone(&state), engine.clone(), parts.metrics),
-            currency: Currency::start(parts.me, engine.clone(), Arc::clone(&parts.peers)),
-            standing: watch_standing(parts.me, &engine, Arc::clone(&parts.peers)),
+            currency: Currency::start(parts.me, engine.clone(), peers, standing.clone()),
+            standing,
             roles: engine.role(),
             state,
             engine,
@@ -205,13 +207,7 @@ impl Taker {
 
     /// Whether this node holds all that was committed when this was called.
     pub(super) async fn is_current(&self) -> bool {
-        if self.currency.leads_alone() {
-            return true;
-        }
-        tokio::select! {
-            confirmed = self.currency.confirm() => confirmed.is_ok(),
-            _ = self.cut_off() => false,
-        }
+        self.currency.leads_alone() || self.currency.confirm().await.is_ok()
     }
 
     /// The answer to a request that changes nothing; `None` where it turns out to change something after all.
