@@ -41,6 +41,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// A majority out of reach for so long cuts a node off; a restarted neighbour is back sooner.
 const CUT_AFTER: Duration = Duration::from_millis(500);
 
+/// The same for a node that has not been with a majority since its start: where all nodes start at once, as after the power
+/// was cut, one that answered alone would tell of objects as they were before their last change.
+const CUT_AFTER_START: Duration = Duration::from_millis(1800);
+
 /// A leader that heard of no majority for so long is cut off: an election or two would have been over.
 const LEADER_SILENT_MS: u64 = 1000;
 
@@ -175,6 +179,7 @@ pub(super) fn watch_standing(
     let mut roles = engine.role();
     tokio::spawn(async move {
         let mut unreached: Option<Instant> = None;
+        let mut patience = CUT_AFTER_START;
         let mut look = interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !seen.is_closed() {
@@ -185,10 +190,13 @@ pub(super) fn watch_standing(
                     Standing::Outside
                 } else if reaches_majority(me, &role, &*peers) {
                     unreached = None;
+                    if role.leader.is_some() {
+                        patience = CUT_AFTER;
+                    }
                     Standing::Whole
                 } else {
                     let since = *unreached.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= CUT_AFTER { Standing::Cut(since) } else { Standing::Whole }
+                    if since.elapsed() >= patience { Standing::Cut(since) } else { Standing::Whole }
                 }
             };
             seen.send_if_modified(|known| std::mem::replace(known, standing) != standing);

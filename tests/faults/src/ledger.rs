@@ -52,7 +52,7 @@ pub(crate) struct Inner {
     /// Answers come too late to count: the power is gone.
     frozen: bool,
     /// Reads may be answered by a node that reaches no majority, from what it holds.
-    stale: bool,
+    pub(crate) stale: bool,
     pub(crate) broken: Vec<(Broken, String)>,
 }
 

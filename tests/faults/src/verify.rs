@@ -93,7 +93,12 @@ impl Ledger {
             if asked_since && key.activation.is_none() {
                 key.activation = Some(Sure::Asked);
             }
-            match check(&mut key, &items[0], &items[1], self.late) {
+            // A node that is cut off gives the bytes that it holds, and may not know the rest.
+            let checked = match inner.stale {
+                true => check_material(&mut key, &items[0]),
+                false => check(&mut key, &items[0], &items[1], self.late),
+            };
+            match checked {
                 Ok(()) => inner.learn(id, key, self.late),
                 Err((kind, why)) => {
                     inner.break_promise(kind, id, &format!("{why}, from {}", connection.address()));
@@ -172,13 +177,18 @@ async fn located(connection: &mut Connection) -> Vec<String> {
     }
 }
 
+fn check_material(key: &mut Key, get: &ResponseItem) -> Result<(), Wrong> {
+    let material = material(get)?;
+    match key.material.get_or_insert_with(|| material.clone()) == &material {
+        true => Ok(()),
+        false => Err((Broken::Lost, "other bytes than before".to_owned())),
+    }
+}
+
 /// Holds two answers against what was told, and takes over what they tell.
 fn check(key: &mut Key, get: &ResponseItem, attributes: &ResponseItem, late: bool) -> Result<(), Wrong> {
+    check_material(key, get)?;
     let lost = |why: String| Err((Broken::Lost, why));
-    let material = material(get)?;
-    if key.material.get_or_insert_with(|| material.clone()) != &material {
-        return lost("other bytes than before".to_owned());
-    }
     let Some(ResponsePayload::GetAttributes(found)) = &attributes.payload else {
         return lost(format!(
             "no attributes: {:?} {:?}",

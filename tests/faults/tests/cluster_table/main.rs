@@ -26,6 +26,11 @@ fn rounds(of_a_hundred: usize) -> usize {
     (rounds * of_a_hundred).div_ceil(100)
 }
 
+/// Whether what is done with nodes that answer nothing alone is done once more with such as do.
+fn is_whole_table() -> bool {
+    rounds(100) >= 100
+}
+
 /// Faults by name, of which `CLUSTER_FAULTS` may choose some by a word that is in theirs.
 fn is_wanted(fault: &str) -> bool {
     std::env::var("CLUSTER_FAULTS").map_or(true, |wanted| fault.contains(&wanted))

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use faults::{Random, Row, Trial};
-use lab::Lab;
+use lab::{Builder, Lab};
 use nix::sys::signal::Signal;
 
-use crate::{is_wanted, rounds};
+use crate::{is_wanted, is_whole_table, rounds};
 
 /// How long a process stands still: longer than an election takes, and than a node that is cut off takes to notice.
 const STOPPED: Duration = Duration::from_millis(1500);
+
+/// How often a leader is killed, and how often a follower.
+const KILLS: usize = 50;
 
 /// A kill comes within so many milliseconds.
 const MOMENT_MS_MAX: usize = 200;
@@ -33,14 +36,8 @@ impl Victim {
 }
 
 pub(crate) async fn rows(random: &mut Random) -> Vec<Row> {
-    let lab = Lab::builder()
-        .nodes(3)
-        .set("snapshot", "every_entries", SNAPSHOT_EVERY)
-        // A node that came up alone would give an object as it was before its last change: the price of reads without
-        // quorum, and no state that moved.
-        .set("cluster", "reads_without_quorum", "false")
-        .start()
-        .await;
+    // What a node alone gives may be from before a change: the price of reads without quorum.
+    let lab = three_nodes().set("cluster", "reads_without_quorum", "false").start().await;
     let mut rows = Vec::new();
     for (fault, victim) in
         [("kill -9 of the leader", Victim::Leader), ("kill -9 of a follower", Victim::Follower)]
@@ -57,15 +54,25 @@ pub(crate) async fn rows(random: &mut Random) -> Vec<Row> {
             rows.push(stopped(&lab, fault, victim, random).await);
         }
     }
-    if is_wanted("all killed at once") {
-        rows.push(all_killed(&lab, random).await);
+    let fault = "all killed at once";
+    if is_wanted(fault) {
+        rows.push(all_killed(&lab, fault, random).await);
+    }
+    let fault = "all killed at once, with reads without quorum";
+    if is_whole_table() && is_wanted(fault) {
+        rows.push(all_killed(&three_nodes().start().await, fault, random).await);
     }
     rows
 }
 
+fn three_nodes() -> Builder {
+    Lab::builder().nodes(3).set("snapshot", "every_entries", SNAPSHOT_EVERY)
+}
+
 async fn killed(lab: &Lab, fault: &str, victim: Victim, random: &mut Random) -> Row {
     let mut trial = Trial::begin(lab, fault, random).await;
-    for _ in 0..rounds(50) {
+    // As many in every run: no other fault is as common.
+    for _ in 0..KILLS {
         trial.progress(40).await;
         trial.any_moment(MOMENT_MS_MAX).await;
         let node = lab.node(victim.choose(lab).await);
@@ -93,8 +100,8 @@ async fn stopped(lab: &Lab, fault: &str, victim: Victim, random: &mut Random) ->
     trial.end(lab).await
 }
 
-async fn all_killed(lab: &Lab, random: &mut Random) -> Row {
-    let mut trial = Trial::begin(lab, "all killed at once", random).await;
+async fn all_killed(lab: &Lab, fault: &str, random: &mut Random) -> Row {
+    let mut trial = Trial::begin(lab, fault, random).await;
     for _ in 0..rounds(20) {
         trial.progress(80).await;
         trial.any_moment(MOMENT_MS_MAX).await;
