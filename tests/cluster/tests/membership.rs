@@ -13,13 +13,13 @@ use kmip::{ProtocolVersion, RequestMessage};
 use lab::Lab;
 
 /// Keys that are there before nodes are replaced, unless `CLUSTER_KEYS` says otherwise.
-const KEYS: usize = 1000;
+const KEYS: usize = 10_000;
 
 /// Keys that are made, or read, with one message.
 const KEYS_PER_MESSAGE: usize = 50;
 
 /// Replacements of a dead node, unless `CLUSTER_REPLACEMENTS` says otherwise.
-const REPLACEMENTS: usize = 2;
+const REPLACEMENTS: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_grows_to_five_and_shrinks_to_three_under_load() {
