@@ -16,6 +16,9 @@ pub const RAFT_VOTE: u8 = 0x02;
 /// Kind of a message that carries a piece of a snapshot.
 pub const RAFT_SNAPSHOT: u8 = 0x03;
 
+/// Kind of a message that asks whether a vote would be given.
+pub const RAFT_PRE_VOTE: u8 = 0x04;
+
 /// Kind of a message that asks for whom a node voted last; it holds nothing, and is answered with a
 /// [`Witness`](super::Witness).
 pub const RAFT_WITNESS: u8 = 0x05;

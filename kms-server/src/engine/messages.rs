@@ -29,6 +29,8 @@ const LENGTH: Tag = Tag::new(0x54_012c);
 const CHECKSUM: Tag = Tag::new(0x54_012d);
 const BYTES: Tag = Tag::new(0x54_012e);
 const TAKEN: Tag = Tag::new(0x54_012f);
+const PRE_ASK: Tag = Tag::new(0x54_0130);
+const PRE_ASKED: Tag = Tag::new(0x54_0131);
 
 const SUCCESS: u32 = 1;
 const PARTIAL_SUCCESS: u32 = 2;
@@ -99,16 +101,24 @@ pub(super) fn decode_appended(bytes: &[u8]) -> Result<Appended, Error> {
 }
 
 pub(super) fn encode_ask(request: &VoteRequest<NodeId>) -> Vec<u8> {
+    encode_asking(ASK, request)
+}
+
+pub(super) fn decode_ask(bytes: &[u8]) -> Result<VoteRequest<NodeId>, Error> {
+    decode_asking(ASK, bytes)
+}
+
+fn encode_asking(tag: Tag, request: &VoteRequest<NodeId>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Writer::new(&mut bytes).structure(ASK, |writer| {
+    Writer::new(&mut bytes).structure(tag, |writer| {
         write_vote(writer, &request.vote);
         write_log_id(writer, LAST, request.last_log_id.as_ref());
     });
     bytes
 }
 
-pub(super) fn decode_ask(bytes: &[u8]) -> Result<VoteRequest<NodeId>, Error> {
-    read_whole(bytes, ASK, |reader| {
+fn decode_asking(tag: Tag, bytes: &[u8]) -> Result<VoteRequest<NodeId>, Error> {
+    read_whole(bytes, tag, |reader| {
         let vote = read_vote(&reader.required(tag::VOTE)?)?;
         Ok(VoteRequest { vote, last_log_id: read_log_id(reader, LAST)? })
     })
@@ -130,6 +140,25 @@ pub(super) fn decode_asked(bytes: &[u8]) -> Result<VoteResponse<NodeId>, Error> 
         let vote_granted = reader.required(GRANTED)?.boolean()?;
         Ok(VoteResponse { vote, vote_granted, last_log_id: read_log_id(reader, LAST)? })
     })
+}
+
+/// The question before an election: the vote that a node would ask for, and its last entry.
+pub(super) fn encode_pre_ask(request: &VoteRequest<NodeId>) -> Vec<u8> {
+    encode_asking(PRE_ASK, request)
+}
+
+pub(super) fn decode_pre_ask(bytes: &[u8]) -> Result<VoteRequest<NodeId>, Error> {
+    decode_asking(PRE_ASK, bytes)
+}
+
+pub(super) fn encode_pre_asked(would: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Writer::new(&mut bytes).structure(PRE_ASKED, |writer| writer.boolean(GRANTED, would));
+    bytes
+}
+
+pub(super) fn decode_pre_asked(bytes: &[u8]) -> Result<bool, Error> {
+    read_whole(bytes, PRE_ASKED, |reader| reader.required(GRANTED)?.boolean())
 }
 
 /// Part of a snapshot's file.
@@ -241,8 +270,21 @@ mod tests {
         assert_eq!(decode_ask(&encode_ask(&ask)).unwrap(), ask);
         let asked = VoteResponse { vote: Vote::new(4, 1), vote_granted: true, last_log_id: Some(id(3, 3)) };
         assert_eq!(decode_asked(&encode_asked(&asked)).unwrap(), asked);
+        assert_eq!(decode_pre_ask(&encode_pre_ask(&ask)).unwrap(), ask);
+        let pre_ask = VoteRequest::new(Vote::new(4, 1), Some(id(3, 3)));
+        assert_eq!(decode_pre_ask(&encode_pre_ask(&pre_ask)).unwrap(), pre_ask);
+        assert!([true, false].iter().all(|would| decode_pre_asked(&encode_pre_asked(*would)) == Ok(*would)));
         let taken = Taken { vote: Vote::new(4, 1), next: 512 };
         assert_eq!(decode_taken(&encode_taken(&taken)).unwrap(), taken);
+    }
+
+    #[test]
+    fn a_question_before_an_election_is_read_whole_or_not_at_all() {
+        let ask = encode_pre_ask(&VoteRequest::new(Vote::new(4, 1), Some(id(3, 3))));
+        assert!((0..ask.len()).all(|end| decode_pre_ask(&ask[..end]).is_err()));
+        let asked = encode_pre_asked(true);
+        assert!((0..asked.len()).all(|end| decode_pre_asked(&asked[..end]).is_err()));
+        assert!(decode_ask(&ask).is_err(), "no vote is given by mistake");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Log indexes are counted from 1 outside (openraft counts from 0).
 
 mod calls;
+mod elections;
 mod encoding;
 mod hand;
 mod log;
@@ -36,6 +37,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use self::elections::Elections;
 use self::encoding::SnapshotHead;
 use self::log::LogStore;
 use self::machine::MachineStore;
@@ -44,8 +46,8 @@ use self::runtime::{Command, Fate, Raft, Types, place, place_or_0};
 use self::transfer::Receiver;
 
 pub use calls::{
-    APPEND_BYTES_MAX, Answering, CallError, Calls, RAFT_APPEND, RAFT_SNAPSHOT, RAFT_VOTE, RAFT_WITNESS,
-    SNAPSHOT_PIECE_BYTES_MAX,
+    APPEND_BYTES_MAX, Answering, CallError, Calls, RAFT_APPEND, RAFT_PRE_VOTE, RAFT_SNAPSHOT, RAFT_VOTE,
+    RAFT_WITNESS, SNAPSHOT_PIECE_BYTES_MAX,
 };
 pub use reads::Witness;
 pub use snapshots::{Files, Incoming, MemorySnapshots, SnapshotFile, SnapshotStore};
@@ -91,6 +93,7 @@ struct Inner {
     stopped: Arc<watch::Sender<Option<Ended>>>,
     readers: mpsc::UnboundedSender<reads::Reader>,
     receiver: Receiver,
+    elections: Arc<Elections>,
     changing: Arc<Mutex<()>>,
     tasks: Vec<AbortHandle>,
 }
@@ -218,8 +221,8 @@ impl Engine {
         self.inner.role.clone()
     }
 
-    /// Answers a raft message of another node ([`RAFT_APPEND`], [`RAFT_VOTE`], [`RAFT_SNAPSHOT`], [`RAFT_WITNESS`]). The
-    /// caller made sure that it comes from a member.
+    /// Answers a raft message of another node ([`RAFT_APPEND`], [`RAFT_VOTE`], [`RAFT_SNAPSHOT`], [`RAFT_PRE_VOTE`],
+    /// [`RAFT_WITNESS`]). The caller made sure that it comes from a member.
     ///
     /// # Errors
     /// Why the message is not taken, for [`CallError::Refused`].
@@ -255,6 +258,10 @@ impl Engine {
             RAFT_SNAPSHOT => {
                 let piece = messages::decode_piece(request).map_err(unread)?;
                 Ok(messages::encode_taken(&inner.receiver.take(piece).await?))
+            }
+            RAFT_PRE_VOTE => {
+                let asked = messages::decode_pre_ask(request).map_err(unread)?;
+                Ok(messages::encode_pre_asked(inner.elections.would_vote(&asked).await?))
             }
             _ => Err(format!("messages of kind 0x{kind:02x} are not known here")),
         }

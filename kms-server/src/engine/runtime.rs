@@ -1,5 +1,6 @@
-//! Which types openraft works with here, and on what it runs: tokio, with its only random number, the time that this
-//! node lets pass before it stands for election, drawn from a given seed, so that a simulation can repeat itself.
+//! Which types openraft works with here, and on what it runs: tokio, and no randomness, so that a simulation can repeat
+//! itself. Its only random number is the time that a node would let pass before it stands for election, which
+//! [`elections`](super::elections) settles in its place.
 
 use std::fmt;
 use std::future::Future;
@@ -68,15 +69,6 @@ impl RaftTypeConfig for Types {
     type SnapshotData = SnapshotFile;
     type AsyncRuntime = Runtime;
     type Responder = openraft::impls::OneshotResponder<Self>;
-}
-
-tokio::task_local! {
-    static SEED: u64;
-}
-
-/// Runs `future`, in which openraft draws its random number from `seed`.
-pub(super) async fn seeded<F: Future>(seed: u64, future: F) -> F::Output {
-    SEED.scope(seed, future).await
 }
 
 /// SplitMix64: enough for numbers that only have to differ from node to node, and for simulation.
@@ -165,8 +157,9 @@ impl AsyncRuntime for Runtime {
         join_error.is_panic()
     }
 
+    /// What it draws is not used.
     fn thread_rng() -> Self::ThreadLocalRng {
-        Draw(SEED.try_with(|seed| *seed).unwrap_or_default())
+        Draw::of(0)
     }
 
     fn oneshot<T: OptionalSend>() -> (Self::OneshotSender<T>, Self::OneshotReceiver<T>) {

@@ -8,13 +8,14 @@ use openraft::{Config, SnapshotPolicy};
 use tokio::sync::{Mutex, mpsc, watch};
 use tracing::info;
 
+use super::elections::Elections;
 use super::encoding::{Metadata, SnapshotHead};
 use super::log::LogStore;
 use super::machine::{self, MachineStore, blocking};
 use super::network::Network;
 use super::reads::Rounds;
 use super::role::Follower;
-use super::runtime::{Raft, place_or_0, seeded};
+use super::runtime::{Raft, place_or_0};
 use super::transfer::Receiver;
 use super::types::{EngineError, Parts, Role, Timing};
 use super::{Inner, reads};
@@ -64,10 +65,14 @@ pub(super) async fn start(parts: Parts) -> Result<Inner, EngineError> {
     let machine =
         MachineStore::new(machine, Arc::clone(&store), log.clone(), writing, snapshot_every, snapshot);
 
-    let asked = Arc::clone(&links);
-    let network = Network { me, links, log: log.clone(), store: Arc::clone(&store), pause: timing.heartbeat };
-    let raft = seeded(election_seed, Raft::new(me, config, network, log.clone(), machine.clone())).await;
-    let raft = match raft {
+    let network = Network {
+        me,
+        links: Arc::clone(&links),
+        log: log.clone(),
+        store: Arc::clone(&store),
+        pause: timing.heartbeat,
+    };
+    let raft = match Raft::new(me, config, network, log.clone(), machine.clone()).await {
         Ok(raft) => raft,
         Err(fatal) => {
             log.close().await;
@@ -103,10 +108,21 @@ pub(super) async fn start(parts: Parts) -> Result<Inner, EngineError> {
     };
     let metrics = raft.metrics().borrow().clone();
     follower.update(&metrics);
+    let elections = Arc::new(Elections {
+        me,
+        raft: raft.clone(),
+        log: log.clone(),
+        links: Arc::clone(&links),
+        role: watched.clone(),
+        stopped: Arc::clone(&stopped),
+        timing,
+        state: std::sync::Mutex::default(),
+    });
     let (readers, waiting) = mpsc::unbounded_channel();
-    let rounds = Rounds { me, raft: raft.clone(), links: asked, pause: timing.heartbeat, first: None };
+    let rounds = Rounds { me, raft: raft.clone(), links, pause: timing.heartbeat, first: None };
     let tasks = vec![
         tokio::spawn(follower.follow()).abort_handle(),
+        tokio::spawn(Arc::clone(&elections).run(election_seed)).abort_handle(),
         tokio::spawn(reads::serve(rounds, waiting)).abort_handle(),
     ];
     let receiver = Receiver {
@@ -127,7 +143,19 @@ pub(super) async fn start(parts: Parts) -> Result<Inner, EngineError> {
         milliseconds = began.elapsed().as_millis(),
         "read what the disk holds, taking part"
     );
-    Ok(Inner { me, raft, log, machine, role: watched, stopped, readers, receiver, changing, tasks })
+    Ok(Inner {
+        me,
+        raft,
+        log,
+        machine,
+        role: watched,
+        stopped,
+        readers,
+        receiver,
+        elections,
+        changing,
+        tasks,
+    })
 }
 
 fn config(timing: &Timing, snapshot_every: u64) -> Result<Config, EngineError> {
@@ -143,6 +171,8 @@ fn config(timing: &Timing, snapshot_every: u64) -> Result<Config, EngineError> {
         heartbeat_interval: milliseconds(timing.heartbeat),
         election_timeout_min: milliseconds(timing.election_min),
         election_timeout_max: milliseconds(timing.election_max),
+        // See `elections`.
+        enable_elect: false,
         max_payload_entries: MESSAGE_ENTRIES_MAX,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshot_every),
         max_in_snapshot_log_to_keep: KEPT_ENTRIES.min(snapshot_every),

@@ -28,10 +28,10 @@ pub struct Member {
 pub struct Timing {
     /// How often a leader is heard of at least. Default 50 ms.
     pub heartbeat: Duration,
-    /// A node that heard nothing for `election_max` plus a time of its own between `election_min` and `election_max`
-    /// stands for election. Default 150 ms. More than `heartbeat`.
+    /// How long votes are waited for. Default 150 ms. More than `heartbeat`.
     pub election_min: Duration,
-    /// Default 300 ms. More than `election_min`.
+    /// A leader that was silent for so long may be replaced. The others begin at different moments, spread over what this
+    /// is more than `election_min`. Default 300 ms.
     pub election_max: Duration,
 }
 
@@ -73,8 +73,8 @@ pub struct Parts {
     pub machine: Arc<dyn Machine>,
     /// The way to the other nodes.
     pub links: Arc<dyn Calls>,
-    /// Draws this node's election time, and in simulation how long its syncs take. Two nodes with the same seed would
-    /// stand for election at the same moment.
+    /// Draws the pauses before this node's elections, and in simulation how long its syncs take. Two nodes with the same
+    /// seed would ask for votes at the same moment.
     pub election_seed: u64,
 }
 

@@ -14,7 +14,7 @@ use super::decider::{Decision, Matter};
 use super::operation_name;
 use super::taker::Taker;
 use crate::engine::{
-    Answering, CallError, Calls, NodeId, Peer, RAFT_APPEND, RAFT_SNAPSHOT, RAFT_VOTE, Witness,
+    Answering, CallError, Calls, NodeId, Peer, RAFT_APPEND, RAFT_PRE_VOTE, RAFT_SNAPSHOT, RAFT_VOTE, Witness,
 };
 use crate::links::Links;
 
@@ -180,7 +180,7 @@ impl Taker {
             // Who sends entries was elected; if that was long ago, its term says so.
             RAFT_APPEND | RAFT_SNAPSHOT => true,
             // Numbers grow: a lower one was a member once.
-            RAFT_VOTE => !role.leads && from > highest,
+            RAFT_VOTE | RAFT_PRE_VOTE => !role.leads && from > highest,
             _ => false,
         }
     }

@@ -182,6 +182,7 @@ pub(super) struct Node {
     store: Option<Arc<dyn SnapshotStore>>,
     snapshot_every: u64,
     writing: Writing,
+    election_seed: u64,
     net: Arc<Net>,
 }
 
@@ -202,7 +203,7 @@ impl Node {
             snapshot_every: self.snapshot_every,
             machine: Arc::clone(&self.journal) as Arc<dyn Machine>,
             links: Arc::new(Link { from: self.id, net: Arc::clone(&self.net) }),
-            election_seed: self.id,
+            election_seed: self.election_seed,
         })
         .await?;
         self.net.nodes.lock().unwrap().insert(self.id, engine.clone());
@@ -255,16 +256,27 @@ pub(super) struct Cluster {
     pub(super) nodes: BTreeMap<NodeId, Node>,
     snapshot_every: u64,
     writing: Writing,
+    /// Each node's elections are drawn from this and its number.
+    pub(super) seed: u64,
 }
 
 impl Cluster {
     pub(super) fn empty(snapshot_every: u64, writing: Writing) -> Self {
-        Self { net: Arc::default(), nodes: BTreeMap::new(), snapshot_every, writing }
+        Self { net: Arc::default(), nodes: BTreeMap::new(), snapshot_every, writing, seed: 0 }
     }
 
     /// Nodes 1 to `count`, of which 1 founded the cluster; all vote.
     pub(super) async fn of(count: NodeId, snapshot_every: u64, writing: Writing) -> Self {
-        let mut cluster = Self::empty(snapshot_every, writing);
+        Self::empty(snapshot_every, writing).filled(count).await
+    }
+
+    /// Three nodes whose elections are drawn from this.
+    pub(super) async fn seeded(seed: u64) -> Self {
+        Self { seed, ..Self::empty(1_000_000, Writing::Inline) }.filled(3).await
+    }
+
+    async fn filled(mut self, count: NodeId) -> Self {
+        let cluster = &mut self;
         let first = cluster.add(1).await;
         assert!(first.is_pristine());
         first.found(member(1)).await.unwrap();
@@ -274,7 +286,7 @@ impl Cluster {
             first.add_learner(id, member(id)).await.unwrap();
             first.promote(id).await.unwrap();
         }
-        cluster
+        self
     }
 
     /// Three nodes in simulation, with a snapshot so seldom that there is none.
@@ -300,6 +312,7 @@ impl Cluster {
             store,
             snapshot_every: self.snapshot_every,
             writing: self.writing,
+            election_seed: (self.seed << 8) + id,
             net: Arc::clone(&self.net),
         };
         self.nodes.insert(id, node);
