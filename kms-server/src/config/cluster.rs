@@ -56,9 +56,9 @@ impl Cluster {
 pub struct Timing {
     /// Between two signs of life of a leader.
     pub heartbeat: Duration,
-    /// Least silence before an election.
+    /// How long votes are waited for; nodes begin an election at moments spread over `election_max` less this.
     pub election_min: Duration,
-    /// Most silence before an election.
+    /// A leader that was silent for so long may be replaced.
     pub election_max: Duration,
     /// How long a request waits for a leader.
     pub leader_wait: Duration,

@@ -89,8 +89,8 @@ pub const KEYS: &[Key] = &[
     key("cluster", "ca_key", Path, Unset, "Its PEM private key, to take new nodes in; 0600."),
     key("cluster", "source", Ip, Unset, "Local address that links to other nodes go out from; without it the system's choice."),
     key("cluster", "heartbeat_ms", Number(10, 10_000), Is(50), "Between two signs of life of a leader."),
-    key("cluster", "election_min_ms", Number(30, 60_000), Is(150), "Least silence of a leader before another is elected; at least twice heartbeat_ms."),
-    key("cluster", "election_max_ms", Number(60, 120_000), Is(300), "Most silence of a leader before another is elected; more than election_min_ms."),
+    key("cluster", "election_min_ms", Number(30, 60_000), Is(150), "How long votes are waited for. Nodes begin an election at moments spread over election_max_ms less this; at least twice heartbeat_ms."),
+    key("cluster", "election_max_ms", Number(60, 120_000), Is(300), "A leader that was silent for so long may be replaced; more than election_min_ms."),
     key("cluster", "leader_wait_ms", Number(100, HOUR_MS), Is(10_000), "How long a request waits for a leader; then it fails."),
     key("cluster", "reads_without_quorum", Switch, Stands(true), "Whether a node that reaches no majority still gives out the keys it holds."),
 
