@@ -65,6 +65,11 @@ impl Witness {
         Self { term: vote.leader_id.term, leader: vote.leader_id.node_id }
     }
 
+    /// The term and the leader that it was voted for in it, in the order of votes.
+    pub fn term_and_leader(self) -> (u64, NodeId) {
+        (self.term, self.leader)
+    }
+
     /// Term and leader, 8 bytes each, big-endian.
     pub fn to_bytes(self) -> [u8; WITNESS_BYTES] {
         (u128::from(self.term) << 64 | u128::from(self.leader)).to_be_bytes()

@@ -37,6 +37,10 @@ invariants! {
     no_node_goes_back_on_its_vote(node: u64, before: (u64, u64), now: (u64, u64)) =
         before <= now, "n{node} voted for n{} in term {} and then for n{} in term {}", before.1, before.0, now.1, now.0;
 
+    /// Of elections: what was granted was on the disk before.
+    a_node_that_starts_again_remembers_its_vote(node: u64, granted: (u64, u64), found: (u64, u64)) =
+        granted <= found, "n{node} voted for n{} in term {} and knows of n{} in term {}", granted.1, granted.0, found.1, found.0;
+
     /// Of elections: whoever is elected last has all that any leader before it has decided.
     a_new_leader_holds_all_that_is_committed(node: u64, index: u64, known: u64, here: Option<u64>) =
         here == Some(known), "n{node} has {here:x?} for entry {index}, which is {known:x}";

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kmip::RequestMessage;
 use kms_core::{Client, Rights, Tenant};
 use kms_server::clock::Clock;
-use kms_server::engine::{ChangeError, EngineError, Member, NodeId, Timing, Writing};
+use kms_server::engine::{ChangeError, EngineError, Member, NodeId, Timing, Witness, Writing};
 use kms_server::metrics::Metrics;
 use kms_server::node::{Patience, Taker, TakerParts};
 use kms_server::seal::Keyring;
@@ -91,6 +91,8 @@ async fn begin(world: &Arc<World>, me: NodeId, start: u64) -> Result<Taker, Box<
         election_seed: rng.random(),
     })
     .await?;
+    let vote = taker.engine().witness().map_or((0, 0), Witness::term_and_leader);
+    world.hold(world.votes.found(me, vote));
     Ok(taker)
 }
 

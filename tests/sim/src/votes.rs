@@ -32,6 +32,12 @@ impl Votes {
         let before = std::mem::replace(promised, vote.max(*promised));
         invariants::no_node_goes_back_on_its_vote(node, before, vote)
     }
+
+    /// Looks at the vote that `node` finds on its disk when it starts.
+    pub(crate) fn found(&self, node: NodeId, vote: (u64, NodeId)) -> Verdict {
+        let promised = lock(&self.0)[node as usize - 1];
+        invariants::a_node_that_starts_again_remembers_its_vote(node, promised, vote)
+    }
 }
 
 /// Term and node of a vote that the answer grants.

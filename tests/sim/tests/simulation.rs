@@ -173,7 +173,14 @@ mod seeds {
 
     #[test]
     fn a_vote_that_is_not_synced_is_found() {
-        check("vote-not-synced", &["no_node_goes_back_on_its_vote", "a_node_that_lost_power_starts_again"]);
+        check(
+            "vote-not-synced",
+            &[
+                "no_node_goes_back_on_its_vote",
+                "a_node_that_starts_again_remembers_its_vote",
+                "a_node_that_lost_power_starts_again",
+            ],
+        );
     }
 
     #[test]
