@@ -7,5 +7,6 @@ mod elections;
 mod faults;
 mod lone;
 mod proposals;
+mod reads;
 mod snapshots;
 mod support;
