@@ -172,6 +172,9 @@ async fn located(connection: &mut Connection) -> Vec<String> {
         let last = page.unique_identifiers.len() < KEYS_PER_PAGE;
         all.extend(page.unique_identifiers);
         if last {
+            // The newest come first: one that was made late, between two pages, shows the last of a page once more.
+            all.sort();
+            all.dedup();
             return all;
         }
     }
