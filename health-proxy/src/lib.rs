@@ -1,5 +1,8 @@
-//! The front before several nodes: one address for vCenter, behind which a node may be down. Not here yet.
+//! The front before several nodes: one address for vCenter, behind which a node may be down. So far its judgement alone,
+//! which is pure; what touches the world is not here yet.
 //!
-//! This crate is empty on purpose, so that its place and its walls are known before its first line: it will choose a
-//! healthy node and pass bytes on to it. It will never decide about keys, and must never stand on kms-core or
-//! kms-server. Until it is here vCenter is told the address of the one node.
+//! [`health`] says which nodes can be used, [`choose`] which of them gets a connection or a request. The front never
+//! decides about keys, and never stands on kms-core or kms-server.
+
+pub mod choose;
+pub mod health;
