@@ -100,10 +100,13 @@ fn pure_rooms_fetch_nothing_from_the_world() {
             &[("kmip/src/message.rs", "use tokio::net::TcpStream;")],
             &[("ttlv/src/reader.rs", "let now = Instant::now();")],
             &[("certs/src/issue.rs", "std::fs::write(path, pem)")],
+            &[("health-proxy/src/health/node.rs", "let now = Instant::now();")],
+            &[("health-proxy/src/choose.rs", "use tokio::sync::watch;")],
         ],
         &[
             &[("kmip/src/client/connection.rs", "use tokio::net::TcpStream;")],
             &[("kms-server/src/disk/mod.rs", "use std::fs;")],
+            &[("health-proxy/src/main.rs", "use tokio::net::TcpStream;")],
             &[("kms-server/core/src/a.rs", "// not std::fs\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}")],
         ],
     );
