@@ -33,6 +33,12 @@ impl Client {
         let tcp = within(config, Phase::Connecting, config.connect_timeout, TcpStream::connect(address))
             .await?
             .map_err(|source| ClientError::Connect { address: address.clone(), source })?;
+        Self::over(tcp, config).await
+    }
+
+    /// Does the TLS handshake over TCP that stands already, for who connects in a way of their own.
+    pub async fn over(tcp: TcpStream, config: &ClientConfig) -> Result<Connection, ClientError> {
+        let address = &config.address;
         tcp.set_nodelay(true).map_err(|source| failed(address, Phase::Connecting, source))?;
         let connector = TlsConnector::from(config.tls.clone());
         let handshake = connector.connect(config.server_name.clone(), tcp);
