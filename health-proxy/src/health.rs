@@ -4,8 +4,9 @@
 //! randomness. The shell's whole duty, in one loop:
 //!
 //! 1. [`Health::on`] with each event, [`Health::tick`] when [`Health::wakes_at`] has come,
-//! 2. carry out the [`Action`]s that came back, in their order,
-//! 3. publish [`Health::pool`], from which connections choose without asking here.
+//! 2. publish [`Health::pool`], from which connections choose without asking here,
+//! 3. carry out the [`Action`]s that came back, in their order: after the pool, so that a connection that was just chosen
+//!    either sees that its node is gone or hears the reset.
 
 mod failover;
 mod history;

@@ -1,0 +1,317 @@
+//! The configuration: one TOML file, read and checked whole before anything binds, every mistake reported at once.
+//!
+//! The keys, with defaults and bounds, are one table in [`keys`]. An unknown key is a mistake.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub mod keys;
+mod values;
+
+use self::values::Values;
+use crate::file;
+use crate::health::Settings;
+use crate::limits::Limits;
+use crate::log::Format;
+use crate::probe::{Kind, ProbeFiles, Prober};
+
+/// Nodes of one front. Each is probed several times a second, and all are looked at for each connection.
+pub const NODES_MAX: usize = 64;
+
+/// A checked configuration. Paths are absolute or relative to the working directory.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[front]`.
+    pub front: FrontKeys,
+    /// `[nodes]`, in the file's order.
+    pub nodes: Vec<NodeAt>,
+    /// `[probe]`: how nodes are asked, with certificates as they were read.
+    pub prober: Prober,
+    /// `[health]`.
+    pub health: Settings,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[admin]`.
+    pub admin: AdminKeys,
+    /// `[log]`.
+    pub log: LogKeys,
+}
+
+/// `[front]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrontKeys {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Whether nodes are told the client's address by PROXY protocol v2.
+    pub proxy_protocol: bool,
+    /// The file for keepalived.
+    pub track_file: Option<PathBuf>,
+}
+
+/// One line of `[nodes]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeAt {
+    /// The operator's name for it.
+    pub name: String,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// The line in the file.
+    pub line: usize,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminKeys {
+    /// Where it shows itself.
+    pub listen: SocketAddr,
+    /// Where it takes orders.
+    pub socket: Option<PathBuf>,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogKeys {
+    /// How lines look.
+    pub format: Format,
+    /// error, warn, info, debug or trace.
+    pub level: String,
+}
+
+/// One mistake in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The line in the file, from 1, where there is one.
+    pub line: Option<usize>,
+    /// What is wrong, with a hint.
+    pub message: String,
+}
+
+impl Mistake {
+    fn at(line: Option<usize>, message: impl Into<String>) -> Self {
+        Self { line, message: message.into() }
+    }
+
+    fn key(line: Option<usize>, section: &str, name: &str, why: impl fmt::Display) -> Self {
+        Self::at(line, format!("[{section}] {name}: {why}"))
+    }
+}
+
+/// Every mistake in a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistakes {
+    /// The file.
+    pub path: PathBuf,
+    /// The mistakes, by line.
+    pub list: Vec<Mistake>,
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, count) = (self.path.display(), self.list.len());
+        write!(f, "{path} has {count} mistake{}:", if count == 1 { "" } else { "s" })?;
+        for mistake in &self.list {
+            match mistake.line {
+                Some(line) => write!(f, "\n  line {line}: {}", mistake.message)?,
+                None => write!(f, "\n  {}", mistake.message)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+impl Config {
+    /// Reads and checks the file at `path`, and the files it names.
+    ///
+    /// # Errors
+    /// Every mistake in them.
+    pub fn read(path: &Path) -> Result<Self, Mistakes> {
+        let text = match file::read(path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => {
+                let list = vec![Mistake::at(None, error.to_string())];
+                return Err(Mistakes { path: path.to_owned(), list });
+            }
+        };
+        let base = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, base).map_err(|mut list| {
+            list.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
+            Mistakes { path: path.to_owned(), list }
+        })
+    }
+
+    /// Checks a file's text; relative paths start at `base`.
+    fn parse(text: &str, base: &Path) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let values = Values::parse(text, base, &mut mistakes);
+        check_nodes(values.nodes(), &mut mistakes);
+        let front = front(&values, &mut mistakes);
+        let prober = prober(&values, &mut mistakes);
+        let admin = admin(&values, front.listen, &mut mistakes);
+        let format = match values.text("log", "format").as_deref() {
+            Some("json") => Format::Json,
+            _ => Format::Text,
+        };
+        let log = LogKeys { format, level: values.text("log", "level").unwrap_or_default() };
+        match prober {
+            Some(prober) if mistakes.is_empty() => Ok(Self {
+                front,
+                nodes: values.nodes().to_vec(),
+                prober,
+                health: settings(&values),
+                limits: limits(&values),
+                admin,
+                log,
+            }),
+            _ => Err(mistakes),
+        }
+    }
+
+    /// What `--check-config` prints when all is good.
+    pub fn summary(&self) -> String {
+        let socket = match &self.admin.socket {
+            Some(path) => path.display().to_string(),
+            None => "none, nodes cannot be drained".to_owned(),
+        };
+        let track_file = match &self.front.track_file {
+            Some(path) => path.display().to_string(),
+            None => "none".to_owned(),
+        };
+        let mut text = format!(
+            "configuration is good\n  clients      {}, passed through\n  probe        {}\n  admin        {}\n  \
+             socket       {socket}\n  track file   {track_file}\n",
+            self.front.listen, self.prober, self.admin.listen
+        );
+        for node in &self.nodes {
+            text.push_str(&format!("  node         {} at {}\n", node.name, node.address));
+        }
+        text
+    }
+}
+
+fn check_nodes(nodes: &[NodeAt], mistakes: &mut Vec<Mistake>) {
+    for (place, node) in nodes.iter().enumerate() {
+        let line = Some(node.line);
+        if let Some(before) = nodes[..place].iter().find(|before| before.address == node.address) {
+            let why = format!("{} is {} already; hint: one line a node", node.address, before.name);
+            mistakes.push(Mistake::key(line, keys::NODES, &node.name, why));
+        }
+        if node.address.port() == 0 {
+            let why = "port 0 cannot be connected to; hint: KMIP's is 5696";
+            mistakes.push(Mistake::key(line, keys::NODES, &node.name, why));
+        }
+    }
+    if nodes.len() > NODES_MAX {
+        let why = format!("[{}] has {} nodes, {NODES_MAX} is the most", keys::NODES, nodes.len());
+        mistakes.push(Mistake::at(None, why));
+    }
+}
+
+fn front(values: &Values, mistakes: &mut Vec<Mistake>) -> FrontKeys {
+    let listen = values.address("front", "listen");
+    if let Some(node) = values.nodes().iter().find(|node| node.address == listen) {
+        let why = format!("{listen} is the node {} too: the front would connect to itself", node.name);
+        mistakes.push(Mistake::key(values.line("front", "listen"), "front", "listen", why));
+    }
+    let track_file = values.path("front", "track_file");
+    check_directory(values, "front", "track_file", mistakes);
+    FrontKeys { listen, proxy_protocol: values.switch("front", "proxy_protocol"), track_file }
+}
+
+fn admin(values: &Values, front: SocketAddr, mistakes: &mut Vec<Mistake>) -> AdminKeys {
+    let listen = values.address("admin", "listen");
+    if listen.port() != 0 && listen == front {
+        let why = format!("{listen} is [front] listen too; hint: 127.0.0.1:5699");
+        mistakes.push(Mistake::key(values.line("admin", "listen"), "admin", "listen", why));
+    }
+    check_directory(values, "admin", "socket", mistakes);
+    AdminKeys { listen, socket: values.path("admin", "socket") }
+}
+
+/// The directory of a file that will be made must be there.
+fn check_directory(values: &Values, section: &'static str, name: &'static str, mistakes: &mut Vec<Mistake>) {
+    let path = values.path(section, name);
+    let directory = path.as_deref().and_then(Path::parent).filter(|dir| !dir.as_os_str().is_empty());
+    if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+        let why = format!("its directory {} is not there; hint: make it first", directory.display());
+        mistakes.push(Mistake::key(values.line(section, name), section, name, why));
+    }
+}
+
+fn prober(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<Prober> {
+    let mut wrong = |name, why: &str| {
+        mistakes.push(Mistake::key(values.line("probe", name), "probe", name, why));
+    };
+    let path = |name| values.path("probe", name);
+    let (certificate, key, ca) = (path("certificate"), path("key"), path("ca"));
+    let server_name = values.text("probe", "server_name");
+    let kind = match values.text("probe", "kind").as_deref() {
+        Some("kmip") => Kind::Kmip,
+        Some("tls") => Kind::Tls,
+        Some("tcp") => Kind::Tcp,
+        _ if certificate.is_some() => Kind::Kmip,
+        _ => Kind::Tls,
+    };
+    let before = (kind == Kind::Kmip && certificate.is_none())
+        || certificate.is_some() != key.is_some()
+        || (server_name.is_some() && ca.is_none());
+    if kind == Kind::Kmip && certificate.is_none() {
+        wrong("kind", "kmip needs certificate and key; hint: kms client add, or kind = \"tls\"");
+    }
+    if certificate.is_some() != key.is_some() {
+        let name = if certificate.is_some() { "certificate" } else { "key" };
+        wrong(name, "certificate and key belong together, the other is not there");
+    }
+    if server_name.is_some() && ca.is_none() {
+        wrong("server_name", "needs ca: a name in a certificate of nobody in particular says nothing");
+    }
+    if before {
+        return None;
+    }
+    let files = ProbeFiles { certificate, key, ca, server_name };
+    match Prober::read(kind, &files) {
+        Ok(prober) => Some(prober),
+        Err(errors) => {
+            for (name, why) in errors {
+                wrong(name, &why);
+            }
+            None
+        }
+    }
+}
+
+fn settings(values: &Values) -> Settings {
+    let time = |name| values.time("health", name);
+    Settings {
+        rise: values.number("health", "rise"),
+        fall: values.number("health", "fall"),
+        probe_interval: time("probe_interval_ms"),
+        probe_timeout: time("probe_timeout_ms"),
+        probe_gap_min: time("probe_gap_min_ms"),
+        request_age_max: time("request_age_max_ms"),
+        slow_start: time("slow_start_ms"),
+        drain_time_max: time("drain_time_max_ms"),
+    }
+}
+
+fn limits(values: &Values) -> Limits {
+    let time = |name| values.time("limits", name);
+    Limits {
+        connections_max: values.number("limits", "connections_max"),
+        connections_per_address_max: values.number("limits", "connections_per_address_max"),
+        handshake_timeout: time("handshake_timeout_ms"),
+        idle_timeout: time("idle_timeout_ms"),
+        half_closed_timeout: time("half_closed_timeout_ms"),
+        connect_timeout: time("connect_timeout_ms"),
+        node_wait: time("node_wait_ms"),
+        unacknowledged: time("unacknowledged_ms"),
+        keepalive: time("keepalive_ms"),
+        held_bytes_max: values.number("limits", "held_bytes_max"),
+        drain_timeout: time("drain_timeout_ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! What all connections share.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::health::{Event, NodeId, Settings};
+use crate::judge::Word;
+use crate::limits::{Held, Limits, Seats};
+use crate::metrics::Metrics;
+use crate::roster::View;
+use crate::throttle::Throttle;
+
+/// What a reload exchanges, for connections that begin after it.
+#[derive(Clone, Debug)]
+pub(crate) struct Tuning {
+    pub(crate) limits: Limits,
+    pub(crate) settings: Settings,
+    pub(crate) proxy_protocol: bool,
+    /// How nodes are probed, in words.
+    pub(crate) probe: String,
+    /// What probes do not see, in words.
+    pub(crate) blind_to: Option<&'static str>,
+}
+
+impl Tuning {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            limits: config.limits.clone(),
+            settings: config.health.clone(),
+            proxy_protocol: config.front.proxy_protocol,
+            probe: config.prober.to_string(),
+            blind_to: config.prober.blind_to(),
+        }
+    }
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Front {
+    pub(crate) clock: Clock,
+    pub(crate) view: ArcSwap<View>,
+    pub(crate) tuning: ArcSwap<Tuning>,
+    pub(crate) metrics: Metrics,
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) held: Held,
+    /// Lines about clients and limits.
+    pub(crate) throttle: Throttle,
+    words: mpsc::Sender<Word>,
+    random: Random,
+}
+
+impl Front {
+    pub(crate) fn new(clock: Clock, tuning: Tuning, metrics: Metrics, words: mpsc::Sender<Word>) -> Self {
+        Self {
+            clock,
+            view: ArcSwap::default(),
+            tuning: ArcSwap::from_pointee(tuning),
+            metrics,
+            seats: Arc::default(),
+            held: Held::default(),
+            throttle: Throttle::default(),
+            words,
+            random: Random::new(),
+        }
+    }
+
+    /// Tells the judge of something that a session saw. It is a hint and may be lost in a storm of them: those that the
+    /// judge has before it say the same, and probes decide.
+    pub(crate) fn hint(&self, node: NodeId, event: Event) {
+        if self.words.try_send(Word::Happened(node, event)).is_err() {
+            self.metrics.hint_lost();
+        }
+    }
+
+    /// Any number, new each time: for the choice among equals, not for secrets.
+    pub(crate) fn random(&self) -> u64 {
+        self.random.next()
+    }
+}
+
+/// SplitMix64 from a seed of the standard library's, which the system gave.
+#[derive(Debug)]
+struct Random {
+    state: AtomicU64,
+}
+
+impl Random {
+    fn new() -> Self {
+        Self { state: AtomicU64::new(RandomState::new().build_hasher().finish()) }
+    }
+
+    fn next(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut z = self.state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,77 @@
+//! The clients' port: accepts, counts, and hands each connection to a session.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tracing::warn;
+
+use crate::front::Front;
+use crate::limits::Full;
+use crate::splice;
+
+/// Connections that the kernel may complete before they are accepted.
+const BACKLOG: i32 = 4096;
+
+/// Pause after the system refuses to accept (out of descriptors), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Opens the port. An unspecified IPv6 address takes IPv4 too.
+///
+/// # Errors
+/// What the system says, such as that another program listens there.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts until it is dropped. Sessions go on without it.
+pub(crate) async fn accept(listener: TcpListener, front: Arc<Front>) {
+    loop {
+        match listener.accept().await {
+            Ok((tcp, address)) => take(tcp, address, &front),
+            Err(error) => {
+                if let Some(note) = front.throttle.admit(front.clock.now()) {
+                    warn!("cannot accept a connection: {error}; hint: is LimitNOFILE= high enough?{note}");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn take(tcp: TcpStream, address: SocketAddr, front: &Arc<Front>) {
+    let tuning = front.tuning.load();
+    match front.seats.take(address, &tuning.limits) {
+        Ok(seat) => {
+            front.metrics.accepted();
+            tokio::spawn(splice::serve(Arc::clone(front), tcp, address, seat));
+        }
+        Err(full) => {
+            reset(&tcp);
+            front.metrics.refused(full);
+            let Some(note) = front.throttle.admit(front.clock.now()) else { return };
+            let (name, max) = match full {
+                Full::All => ("connections_max", tuning.limits.connections_max),
+                Full::Address => ("connections_per_address_max", tuning.limits.connections_per_address_max),
+            };
+            warn!(%address, "connection reset: {name}={max} are open; hint: raise [limits] {name}{note}");
+        }
+    }
+}
+
+/// Has the connection end with a reset when it is dropped, so that its peer knows at once and nothing is left here.
+pub(crate) fn reset(tcp: &TcpStream) {
+    // A socket that is gone already has no option to set.
+    let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+}

@@ -1,0 +1,11 @@
+//! The front as clients, nodes and operators meet it: the real program, before nodes that live in the test's process.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are not seen as tests")]
+
+mod authority;
+mod bed;
+mod idle;
+mod limits;
+mod node;
+mod sessions;
+mod slow;
