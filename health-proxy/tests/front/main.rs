@@ -7,5 +7,6 @@ mod bed;
 mod idle;
 mod limits;
 mod node;
+mod probes;
 mod sessions;
 mod slow;
