@@ -4,9 +4,12 @@
 
 mod authority;
 mod bed;
+mod drain;
 mod idle;
 mod limits;
 mod node;
 mod probes;
+mod reload;
 mod sessions;
 mod slow;
+mod track;

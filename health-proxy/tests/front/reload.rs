@@ -1,0 +1,46 @@
+//! SIGHUP.
+
+use crate::bed::{Front, PATIENT, ask, configuration};
+use crate::node::Node;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_changes_nodes_and_limits_and_keeps_every_session() {
+    let (a, b) = (Node::start("a"), Node::start("b"));
+    let front = Front::start(&[&a], &format!("{PATIENT}drain_time_max_ms = 3600000\n")).await;
+    let (mut client, name) = front.client().await;
+    assert_eq!(name, "a");
+    let new = format!("{PATIENT}drain_time_max_ms = 3600000\n[limits]\nconnections_max = 77\n");
+    let said = front.reload(&configuration(&[&b], &new)).await;
+    assert!(said.contains("the new configuration holds"), "{said}");
+    let status = front.until("b is Up", |status| status["nodes"][0]["state"] == "Up").await;
+    assert_eq!(status["nodes"].as_array().unwrap().len(), 1);
+    assert_eq!(status["connections"]["max"], 77);
+    for _ in 0..5 {
+        assert_eq!(front.client().await.1, "b");
+    }
+    assert_eq!(ask(&mut client).await.unwrap(), "a");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_with_mistakes_keeps_what_holds_and_says_why() {
+    let a = Node::start("a");
+    let front = Front::start(&[&a], PATIENT).await;
+    let (mut client, _) = front.client().await;
+    let said = front.reload("[nodes]\na = \"nowhere\"\n[limits]\nconections_max = 1\n").await;
+    for part in ["the configuration in force stays", "line 2: [nodes] a", "did you mean connections_max?"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(ask(&mut client).await.unwrap(), "a");
+    assert_eq!(front.client().await.1, "a");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_keeps_what_is_known_of_nodes_that_stay() {
+    let (a, b) = (Node::start("a"), Node::start("b"));
+    let front = Front::start(&[&a], PATIENT).await;
+    front.order("/api/v1/nodes/a/drain").await;
+    front.until_state("a", "Draining").await;
+    front.reload(&configuration(&[&a, &b], PATIENT)).await;
+    front.until_state("b", "Up").await;
+    front.until_state("a", "Draining").await;
+}
