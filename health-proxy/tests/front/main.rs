@@ -4,6 +4,7 @@
 
 mod authority;
 mod bed;
+mod command;
 mod drain;
 mod idle;
 mod limits;
