@@ -15,7 +15,7 @@ const EXIT_DISK: i32 = 74;
 const DISK_MB: u64 = 192;
 
 /// Answers that clients are given at most while a disk is full.
-const ANSWERS_ON_A_FULL_DISK: u64 = 2000;
+const ANSWERS_ON_A_FULL_DISK: u64 = 800;
 
 /// The power goes within so many milliseconds.
 const MOMENT_MS_MAX: usize = 300;
