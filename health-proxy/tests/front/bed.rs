@@ -93,11 +93,16 @@ impl Front {
         (client, name)
     }
 
-    /// A new client of this node: others are made until one is.
+    /// A new client of this node. Others are made, and kept until it is found, so that the node gets its turn.
     pub(crate) async fn client_of(&self, name: &str) -> TcpStream {
+        let mut others = Vec::new();
         until("a client gets the node", async || {
             let (client, node) = self.client().await;
-            (node == name).then_some(client)
+            if node == name {
+                return Some(client);
+            }
+            others.push(client);
+            None
         })
         .await
     }
