@@ -58,6 +58,7 @@ impl Front {
         let mut child = Command::new(env!("CARGO_BIN_EXE_health-proxy"))
             .arg("--config")
             .arg(dir.path().join("front.toml"))
+            .env("NOTIFY_SOCKET", dir.path().join("notify"))
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

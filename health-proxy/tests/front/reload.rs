@@ -1,6 +1,10 @@
-//! SIGHUP.
+//! SIGHUP, and what systemd is told.
 
-use crate::bed::{Front, PATIENT, ask, configuration};
+use nix::sys::signal::Signal;
+use tokio::net::UnixDatagram;
+use tokio::time::timeout;
+
+use crate::bed::{Front, LIMIT, PATIENT, ask, configuration};
 use crate::node::Node;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,4 +47,28 @@ async fn a_reload_keeps_what_is_known_of_nodes_that_stay() {
     front.reload(&configuration(&[&a, &b], PATIENT)).await;
     front.until_state("b", "Up").await;
     front.until_state("a", "Draining").await;
+}
+
+/// The next word to systemd.
+async fn word(systemd: &UnixDatagram) -> String {
+    let mut buffer = [0; 256];
+    let count = timeout(LIMIT, systemd.recv(&mut buffer)).await.expect("a word to systemd").unwrap();
+    String::from_utf8(buffer[..count].to_vec()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn systemd_is_told_when_the_front_is_ready_reloads_and_stops() {
+    let a = Node::start("a");
+    let dir = tempfile::tempdir().unwrap();
+    let systemd = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    let mut front = Front::start_in(dir, &configuration(&[&a], PATIENT)).await;
+    assert_eq!(word(&systemd).await, "READY=1\n");
+    front.reload("no configuration").await;
+    let reloading = word(&systemd).await;
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    // Without this word systemd would take the reload for one that hangs.
+    assert_eq!(word(&systemd).await, "READY=1\n");
+    front.signal(Signal::SIGTERM);
+    assert_eq!(word(&systemd).await, "STOPPING=1\n");
+    front.ended().await;
 }
