@@ -2,12 +2,13 @@
 //!
 //! The `taker` sees a request through: reads are answered where they arrive, from the objects in memory, and whatever
 //! changes something is decided by the `decider` of the node that leads. Both answer only when what they say is on a
-//! majority of disks. Every item is in the audit before its answer leaves.
+//! majority of disks. Every item is in the audit before its answer leaves: the `desk` sees to that.
 
 mod ask;
 mod backup;
 mod change;
 mod decider;
+mod desk;
 mod host;
 mod members;
 mod operator;
@@ -28,23 +29,18 @@ mod test_bed;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Context as _;
-use kmip::enumeration::ResultReason;
-use kmip::{ProtocolVersion, RequestMessage};
-use kms_core::{AuditItem, Outcome, Refusal, refuse_all, refuse_message};
-use tracing::{debug, error, warn};
 use ttlv::HEADER_BYTES;
 
+use self::desk::Desk;
 use self::host::Host;
 pub use self::peers::Peers;
 use self::peers::{Alone, Linked};
 use self::standing::Standing;
-use self::state::{Asker, State};
+use self::state::State;
 pub use self::taker::{Parts as TakerParts, Patience, Taker};
 use crate::admin::{Health, Readiness};
-use crate::audit;
 use crate::config::{credentials_directory, kmip_address};
 use crate::disk::{DataDir, Newborn, Snapshots};
 use crate::engine::{self, Files, Member, Writing};
@@ -59,6 +55,7 @@ use crate::session::{After, Peer, Service};
 pub struct Node {
     shared: Shared,
     taker: Taker,
+    desk: Desk,
     /// None for a lone node without links, which can take no other in.
     host: Option<Host>,
     started: i64,
@@ -137,7 +134,13 @@ impl Node {
             config: Arc::clone(&config),
             cluster,
         });
-        Ok(Arc::new(Self { shared, taker, host, started, _dir: dir }))
+        let desk = Desk {
+            taker: taker.clone(),
+            audit: Arc::clone(&shared.audit),
+            metrics: Arc::clone(&shared.metrics),
+            limits: config.limits.clone(),
+        };
+        Ok(Arc::new(Self { shared, taker, desk, host, started, _dir: dir }))
     }
 
     /// Finishes what waits for the disk, and closes the log.
@@ -145,161 +148,22 @@ impl Node {
         self.taker.engine.end().await;
     }
 
-    fn failed(&self, request: &RequestMessage, refusal: &Refusal) -> Outcome {
-        let version = request.header.protocol_version.min(ProtocolVersion::V1_4);
-        refuse_all(request, version, self.state().clock.unix_seconds(), refusal)
-    }
-
     fn state(&self) -> &State {
         &self.taker.state
     }
-
-    /// Puts an outcome into the audit, counts it, and appends its answer: in this order.
-    fn deliver(
-        &self,
-        who: Who<'_>,
-        request: Option<&RequestMessage>,
-        outcome: Outcome,
-        answer: &mut Vec<u8>,
-    ) {
-        let outcome = match (self.audit(who, &outcome.audit), request) {
-            (Ok(()), _) => outcome,
-            (Err(error), request) => {
-                error!("{error}");
-                let refusal =
-                    Refusal::general_failure("the server cannot write its audit; hint: its log says why");
-                match request {
-                    Some(request) => self.failed(request, &refusal),
-                    None => {
-                        refuse_message(ProtocolVersion::V1_0, self.state().clock.unix_seconds(), &refusal)
-                    }
-                }
-            }
-        };
-        for item in &outcome.audit {
-            self.shared.metrics.request(operation_name(item), status_name(item));
-            if let Some(log) = &item.log {
-                warn!(client = who.client, operation = operation_name(item), "{log}");
-            }
-        }
-        self.state().note_read(&outcome.served);
-        answer.extend_from_slice(&outcome.encoded);
-    }
-
-    fn audit(&self, who: Who<'_>, items: &[AuditItem]) -> Result<(), audit::AuditError> {
-        let time = self.state().clock.unix_seconds();
-        let lines: Vec<audit::Line<'_>> = items
-            .iter()
-            .map(|item| audit::Line {
-                time,
-                client: who.client,
-                tenant: who.tenant,
-                address: who.address,
-                operation: operation_name(item),
-                unique_identifier: item.unique_identifier.as_deref(),
-                result_status: status_name(item),
-                result_reason: item.result_reason.and_then(ResultReason::name),
-                message_bytes: who.message_bytes,
-                without_quorum: who.without_quorum,
-            })
-            .collect();
-        self.shared.audit.write(&lines)
-    }
-
-    /// Says when a client's clock is far from ours. Nothing is refused for it: a client without a clock is a client too.
-    fn note_clock(&self, client: &str, request: &RequestMessage) {
-        let Some(time_stamp) = request.header.time_stamp else { return };
-        let apart = self.state().clock.unix_seconds().abs_diff(time_stamp);
-        if apart > u64::from(self.shared.config.limits.clock_skew_s_max) {
-            debug!(
-                client,
-                "the client's clock and ours are {apart} s apart; hint: do both ask a time server?"
-            );
-        }
-    }
-
-    fn ttlv_limits(&self) -> ttlv::Limits {
-        self.shared.config.limits.ttlv
-    }
-}
-
-/// Who sent a message, for the audit.
-#[derive(Clone, Copy)]
-struct Who<'a> {
-    client: &'a str,
-    tenant: &'a str,
-    /// None for the operator's own socket.
-    address: Option<SocketAddr>,
-    message_bytes: usize,
-    /// Whether it was answered from what this node holds, with no majority in reach.
-    without_quorum: bool,
-}
-
-impl Who<'_> {
-    fn stranger(address: SocketAddr, message_bytes: usize) -> Self {
-        Who { client: "-", tenant: "-", address: Some(address), message_bytes, without_quorum: false }
-    }
-}
-
-fn operation_name(item: &AuditItem) -> &'static str {
-    match item.operation {
-        Some(operation) => operation.name().unwrap_or("unknown operation"),
-        None => "unreadable message",
-    }
-}
-
-fn status_name(item: &AuditItem) -> &'static str {
-    item.result_status.name().unwrap_or("unknown status")
 }
 
 impl Service for Node {
     async fn answer(&self, peer: &Peer, request: &[u8], answer: &mut Vec<u8>) -> After {
-        let began = Instant::now();
-        let who = Who {
-            client: &peer.client.name,
-            tenant: peer.client.tenant.as_str(),
-            address: Some(peer.address),
-            message_bytes: request.len(),
-            without_quorum: false,
-        };
-        let message = match RequestMessage::decode(request, self.ttlv_limits()) {
-            Ok(message) => message,
-            Err(error) => {
-                let version = RequestMessage::version_of(request).unwrap_or(ProtocolVersion::V1_0);
-                let refusal = Refusal::invalid_message(format!("the message cannot be read {error}"));
-                let outcome = refuse_message(version, self.state().clock.unix_seconds(), &refusal);
-                self.deliver(who, None, outcome, answer);
-                return After::KeepOpen;
-            }
-        };
-        self.note_clock(who.client, &message);
-        let first =
-            message.items.first().and_then(|item| item.operation.name()).unwrap_or("unknown operation");
-        let message = Arc::new(message);
-        let (outcome, without_quorum) =
-            self.taker.outcome_for(&Asker::registered(&peer.client), &message, request).await;
-        let who = Who { without_quorum, ..who };
-        self.deliver(who, Some(&message), outcome, answer);
-        self.shared.metrics.request_took(first, began.elapsed());
-        After::KeepOpen
+        self.desk.answer(peer, request, answer).await
     }
 
     fn answer_stranger(&self, address: SocketAddr, request: &[u8], answer: &mut Vec<u8>) -> After {
-        let version = RequestMessage::version_of(request).unwrap_or(ProtocolVersion::V1_0);
-        let refusal = Refusal::new(
-            ResultReason::AuthenticationNotSuccessful,
-            "no registered client certificate came with this connection; hint: kms client add",
-        );
-        let outcome = refuse_message(version, self.state().clock.unix_seconds(), &refusal);
-        self.deliver(Who::stranger(address, request.len()), None, outcome, answer);
-        After::Close
+        self.desk.answer_stranger(address, request, answer)
     }
 
     fn refuse_oversized(&self, address: SocketAddr, header: &[u8; HEADER_BYTES], answer: &mut Vec<u8>) {
-        let limit = self.ttlv_limits().message_bytes_max;
-        let refusal = Refusal::invalid_message(format!("a request has at most {limit} bytes"));
-        let outcome = refuse_message(ProtocolVersion::V1_0, self.state().clock.unix_seconds(), &refusal);
-        self.deliver(Who::stranger(address, header.len()), None, outcome, answer);
+        self.desk.refuse_oversized(address, header, answer);
     }
 }
 

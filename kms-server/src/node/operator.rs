@@ -12,11 +12,12 @@ use kmip::{Attribute, Kmip, ProtocolVersion, RequestMessage, StandardAttribute, 
 use kms_core::{Client, Event, Id, Object, RegisteredClient, Rights, Tenant};
 use ttlv::{Node as Tree, Value, Vocabulary as _};
 
+use super::Node;
+use super::desk::Who;
 use super::host::Host;
 use super::members::MemberChange;
 use super::standing::Standing;
 use super::taker::{Cargo, Carried};
-use super::{Node, Who};
 use crate::certificate::{Certificate, utc};
 use crate::operator::{
     ClientView, ClusterView, CreatedKey, Denied, Invitation, KEYS_PER_PAGE, KeyPage, KeyQuery, KeyView,
@@ -143,7 +144,7 @@ impl Operator for Node {
         let (outcome, without_quorum) = self.taker.outcome(&Arc::new(request), &bytes, &client).await;
         let who =
             Who { client: OPERATOR, tenant: &new.tenant, address: None, message_bytes: 0, without_quorum };
-        self.audit(who, &outcome.audit).map_err(|error| Denied::Failed(error.to_string()))?;
+        self.desk.audit(who, &outcome.audit).map_err(|error| Denied::Failed(error.to_string()))?;
         if let Some(failed) = outcome.audit.iter().find(|item| item.result_status != ResultStatus::Success) {
             return Err(Denied::Invalid(failed.message.clone().unwrap_or_default()));
         }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::ask::{self, Question, Reply, Ticket};
 use super::decider::{Decision, Matter};
-use super::operation_name;
+use super::desk::operation_name;
 use super::taker::Taker;
 use crate::engine::{
     Answering, CallError, Calls, NodeId, Peer, RAFT_APPEND, RAFT_PRE_VOTE, RAFT_SNAPSHOT, RAFT_VOTE, Witness,
