@@ -35,7 +35,9 @@ pub use file::{Existing, write_certificate, write_private_key};
 pub use inspect::{Inspected, inspect};
 pub use issue::Issued;
 pub use key::{KeyKind, PrivateKeyPem, RSA_BITS_MIN};
-pub use name::{ALT_NAMES_MAX, AltName, COMMON_NAME_CHARS_MAX, Subject, common_name, node_number};
+pub use name::{
+    ALT_NAMES_MAX, AltName, COMMON_NAME_CHARS_MAX, Subject, common_name, front_name, node_number,
+};
 pub use pem::{CERTIFICATES_MAX, PEM_BYTES_MAX, certificates_from_pem};
 pub use profile::{BACKDATED_S, Profile};
 pub use time::{DateError, check_dates, utc_text};

@@ -23,6 +23,9 @@ const HOST_LABEL_CHARS_MAX: usize = 63;
 /// What a node's common name begins with; its number follows.
 const NODE: &str = "node-";
 
+/// What a front's common name begins with; its own name follows.
+const FRONT: &str = "front-";
+
 /// Whom a certificate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
@@ -41,6 +44,11 @@ impl Subject {
     /// Node `number` of a cluster, reached at these addresses and host names. [`node_number`] reads it back.
     pub fn node(number: u64, alt_names: Vec<AltName>) -> Self {
         Subject { common_name: format!("{NODE}{number}"), alt_names }
+    }
+
+    /// The front of this name. [`front_name`] reads it back; an empty name names no front.
+    pub fn front(name: &str) -> Self {
+        Self::named(format!("{FRONT}{name}"))
     }
 
     /// Checks all of it and makes the X.509 name.
@@ -76,6 +84,11 @@ impl Subject {
 pub fn node_number(common_name: &str) -> Option<u64> {
     let number = common_name.strip_prefix(NODE)?.parse().ok()?;
     (number > 0 && common_name == format!("{NODE}{number}")).then_some(number)
+}
+
+/// The name in a front's common name as [`Subject::front`] writes it.
+pub fn front_name(common_name: &str) -> Option<&str> {
+    common_name.strip_prefix(FRONT).filter(|name| !name.is_empty())
 }
 
 /// The common name in a certificate's subject, from its DER. `None` when there is none, more than one, or one that

@@ -17,6 +17,7 @@ pub(crate) const DAYS_MAX: u32 = 36_525;
 /// | Authority | CA, path 0 (critical) | keyCertSign, cRLSign                     | –                      | –              | 7,300 |
 /// | Server    | not CA (critical)     | digitalSignature, keyEncipherment if RSA | serverAuth             | required       | 3,650 |
 /// | Node      | not CA (critical)     | digitalSignature, keyEncipherment if RSA | serverAuth, clientAuth | required       | 1,825 |
+/// | Front     | not CA (critical)     | digitalSignature                         | clientAuth             | optional       | 1,825 |
 /// | Admin     | not CA (critical)     | digitalSignature                         | clientAuth             | optional       | 365   |
 /// | Client    | not CA (critical)     | digitalSignature                         | clientAuth             | optional       | 1,825 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +33,9 @@ pub enum Profile {
     /// Signed by the *cluster's own* authority, never by the one that signs KMIP clients: a client must not pass
     /// for a node.
     Node,
+    /// What a front shows the nodes that it hands requests to. It is their client and never a server to them. Signed
+    /// by the *cluster's own* authority, as nodes are, for nodes take its word for who a client is.
+    Front,
     /// A person or program that administers. A client certificate with few days, because people change.
     Admin,
     /// A KMIP client, such as a vCenter's key provider. Its end stops the client, so it has years.
@@ -40,8 +44,8 @@ pub enum Profile {
 
 impl Profile {
     /// Every profile, in the table's order.
-    pub const ALL: [Profile; 5] =
-        [Profile::Authority, Profile::Server, Profile::Node, Profile::Admin, Profile::Client];
+    pub const ALL: [Profile; 6] =
+        [Profile::Authority, Profile::Server, Profile::Node, Profile::Front, Profile::Admin, Profile::Client];
 
     /// Days of validity when nobody asks for others. A certificate never outlives the authority that signs it.
     pub fn days(self) -> u32 {
@@ -55,6 +59,7 @@ impl Profile {
             Profile::Authority => Row { ca: true,  encipher: false, server_auth: false, client_auth: false, alt_names_required: false, days: 7_300 },
             Profile::Server    => Row { ca: false, encipher: true,  server_auth: true,  client_auth: false, alt_names_required: true,  days: 3_650 },
             Profile::Node      => Row { ca: false, encipher: true,  server_auth: true,  client_auth: true,  alt_names_required: true,  days: 1_825 },
+            Profile::Front     => Row { ca: false, encipher: false, server_auth: false, client_auth: true,  alt_names_required: false, days: 1_825 },
             Profile::Admin     => Row { ca: false, encipher: false, server_auth: false, client_auth: true,  alt_names_required: false, days: 365 },
             Profile::Client    => Row { ca: false, encipher: false, server_auth: false, client_auth: true,  alt_names_required: false, days: 1_825 },
         };
@@ -68,6 +73,7 @@ impl fmt::Display for Profile {
             Profile::Authority => "authority",
             Profile::Server => "server",
             Profile::Node => "node",
+            Profile::Front => "front",
             Profile::Admin => "admin",
             Profile::Client => "client",
         })

@@ -125,6 +125,23 @@ fn a_nodes_number_is_read_in_one_form_alone() {
 }
 
 #[test]
+fn a_front_is_issued_a_certificate_that_names_it_and_no_node() {
+    let authority = authority();
+    let issued = authority.issue(Profile::Front, &Subject::front("edge1"), KeyKind::P256, NOW).unwrap();
+    let found = certs::common_name(&der(&issued.cert_pem)).unwrap().unwrap();
+    assert_eq!((found.as_str(), certs::front_name(&found)), ("front-edge1", Some("edge1")));
+    assert_eq!(certs::node_number(&found), None);
+    let ca = der(&authority.cert_pem().unwrap());
+    verify_chain(&der(&issued.cert_pem), &[] as &[Vec<u8>], &ca, NOW).unwrap();
+    for name in ["front-", "Front-edge1", "node-1", " front-edge1", "edge1"] {
+        assert_eq!(certs::front_name(name), None, "{name:?}");
+    }
+    let long = Subject::front(&"x".repeat(certs::COMMON_NAME_CHARS_MAX));
+    let refused = authority.issue(Profile::Front, &long, KeyKind::P256, NOW).unwrap_err();
+    assert!(matches!(refused, Error::CommonName { .. }), "{refused}");
+}
+
+#[test]
 fn a_certificate_with_two_common_names_names_nobody() {
     let [one, two] = [&["node-1"][..], &["node-1", "node-2"]].map(|names| {
         let mut name = openssl::x509::X509Name::builder().unwrap();

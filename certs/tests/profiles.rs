@@ -70,9 +70,10 @@ fn a_node_certificate_is_server_and_client() {
 }
 
 #[test]
-fn admin_and_client_certificates_are_clients_and_no_servers() {
+fn front_admin_and_client_certificates_are_clients_and_no_servers() {
     let holds =
         ["Key Usage: critical|Digital Signature|", "Extended Key Usage:|TLS Web Client Authentication|"];
+    check(Profile::Front, KeyKind::P256, &holds, &["Server"]);
     check(Profile::Admin, KeyKind::P256, &holds, &["Server"]);
     check(Profile::Client, KeyKind::P256, &holds, &["Server"]);
     check(Profile::Client, KeyKind::Rsa2048, &holds, &["Server", "Encipherment"]);

@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use super::{JOIN, RAFT_KINDS};
+use super::{FRONT_KINDS, JOIN};
 use crate::engine::NodeId;
-
-/// What a front's common name begins with.
-const FRONT: &str = "front-";
 
 /// Who is at the other end of a link. That a caller has a certificate of the cluster's CA does not make it a member:
 /// it may have been removed.
@@ -44,18 +41,19 @@ impl Caller {
         match certs::common_name(leaf_der).ok().flatten() {
             Some(name) => match certs::node_number(&name) {
                 Some(number) => Ok(Self::Node(number)),
-                None if name.len() > FRONT.len() && name.starts_with(FRONT) => Ok(Self::Front(name)),
+                None if certs::front_name(&name).is_some() => Ok(Self::Front(name)),
                 None => Err(NoName(Some(name))),
             },
             None => Err(NoName(None)),
         }
     }
 
-    /// Whether this caller may send calls of `kind` at all.
+    /// Whether this caller may send calls of `kind` at all. A node may not speak for a client, as a front does, nor a
+    /// front for a node.
     pub(super) fn may_send(&self, kind: u8) -> bool {
         match self {
-            Self::Node(_) => true,
-            Self::Front(_) => !RAFT_KINDS.contains(&kind),
+            Self::Node(_) => !FRONT_KINDS.contains(&kind),
+            Self::Front(_) => FRONT_KINDS.contains(&kind),
             Self::Stranger => kind == JOIN,
         }
     }

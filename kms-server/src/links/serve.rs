@@ -57,10 +57,16 @@ pub struct Bounds {
     /// Calls of raft in work at once, on one connection; one more is refused. Above the caller's bound, since a call
     /// that the caller gave up is still in work here.
     pub raft_calls_max: usize,
-    /// Other calls in work at once, on one connection; one more is refused.
+    /// Other calls in work at once, on one connection of a node; one more is refused.
     pub asks_max: usize,
     /// Bytes of requests in work at once, on one connection; a call that would exceed it is refused.
     pub requests_bytes_max: usize,
+    /// Calls in work at once, on one connection of a front; one more is refused. A client has one request under way, or
+    /// waits.
+    pub front_calls_max: usize,
+    /// Bytes of requests in work at once, on one connection of a front; a call that would exceed it is refused. Two of
+    /// the largest frames at least, so that a front is never at a standstill.
+    pub front_bytes_max: usize,
     /// Bytes of answers that may wait because the caller does not take them; the connection is closed beyond.
     pub answers_bytes_max: usize,
     /// How long calls in work may take to finish when the node ends.
@@ -80,6 +86,8 @@ impl Default for Bounds {
             raft_calls_max: 128,
             asks_max: 8192,
             requests_bytes_max: 128 << 20,
+            front_calls_max: 4096,
+            front_bytes_max: 64 << 20,
             answers_bytes_max: 64 << 20,
             drain_timeout: Duration::from_secs(2),
         }

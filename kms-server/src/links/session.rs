@@ -118,16 +118,17 @@ impl Slots {
 impl<'a> Work<'a> {
     fn new(port: &Port, caller: &'a Caller, seat: OwnedSemaphorePermit) -> Self {
         let bounds = &port.bounds;
-        let (raft, asks) = match caller {
-            Caller::Node(_) | Caller::Front(_) => (bounds.raft_calls_max, bounds.asks_max),
-            Caller::Stranger => (0, 1),
+        let (raft, asks, bytes) = match caller {
+            Caller::Node(_) => (bounds.raft_calls_max, bounds.asks_max, bounds.requests_bytes_max),
+            Caller::Front(_) => (0, bounds.front_calls_max, bounds.front_bytes_max),
+            Caller::Stranger => (0, 1, bounds.requests_bytes_max),
         };
         Self {
             caller,
             outbox: Arc::default(),
             raft: Slots::new(raft),
             asks: Slots::new(asks),
-            bytes: Slots::new(bounds.requests_bytes_max),
+            bytes: Slots::new(bytes),
             seat: Arc::new(seat),
         }
     }
@@ -156,8 +157,8 @@ impl<'a> Work<'a> {
         let mut reply = Reply { outbox: Arc::clone(&self.outbox), lane, id: call.id, answer: None };
         if !self.caller.may_send(call.kind) {
             return reply.refuse(format!(
-                "{} may not send calls of kind {:#04x}; hint: only nodes with a certificate of this cluster's CA may, \
-                 a stranger may only ask to join",
+                "{} may not send calls of kind {:#04x}; hint: nodes and fronts with a certificate of this cluster's CA \
+                 each have kinds of their own, a stranger may only ask to join",
                 self.caller, call.kind
             ));
         }

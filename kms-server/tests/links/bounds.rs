@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use certs::Profile;
 use kms_server::engine::CallError;
-use kms_server::links::{BODY_BYTES_MAX, Bounds, Caller, JOIN, Settings, ask};
+use kms_server::links::{BODY_BYTES_MAX, Bounds, Caller, FRONT_REQUEST, FRONT_STATUS, JOIN, Settings, ask};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -106,6 +106,33 @@ async fn the_one_who_is_called_refuses_what_is_too_much_in_work() {
     node.heard.gate.add_permits(1);
     assert_eq!(waiting.await.unwrap(), Ok(Vec::new()));
     assert_eq!(links.call(2, ECHO, vec![1], LONG).await, Ok(vec![1]));
+}
+
+#[tokio::test]
+async fn a_front_is_held_to_bounds_of_its_own() {
+    let cluster = Cluster::new();
+    let bounds = Bounds { front_calls_max: 1, front_bytes_max: 1000, ..patient_bounds() };
+    let node = Node::start(&cluster, 2, bounds).await;
+    let shown = cluster.issue(Profile::Front, "front-1");
+    let mut front = raw(raw_config(&cluster, Some(&shown)), node.address).await.unwrap();
+    front.write_all(&hello(1)).await.unwrap();
+    next_frame(&mut front).await.unwrap();
+    let mut ask = async |id, body: usize| {
+        front.write_all(&frame(id, FRONT_REQUEST, &vec![0; body])).await.unwrap();
+        next_frame(&mut front).await.unwrap()
+    };
+    let (_, kind, why) = ask(1, 1001).await;
+    assert_eq!(kind, 0x81);
+    assert!(String::from_utf8(why).unwrap().starts_with("1000 bytes of your calls are in work"));
+    assert_eq!(ask(2, 1000).await.1, 0x80);
+    // One that waits, and one more; the first to be answered is the second.
+    front.write_all(&frame(3, FRONT_STATUS, b"waits")).await.unwrap();
+    front.write_all(&frame(4, FRONT_REQUEST, b"")).await.unwrap();
+    let (id, kind, why) = next_frame(&mut front).await.unwrap();
+    assert_eq!((id, kind), (4, 0x81));
+    assert!(String::from_utf8(why).unwrap().starts_with("1 of your calls are in work"));
+    node.heard.gate.add_permits(1);
+    assert_eq!(next_frame(&mut front).await.unwrap().0, 3);
 }
 
 #[tokio::test]

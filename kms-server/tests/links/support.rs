@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use certs::{Authority, Existing, Issued, KeyKind, Profile, Subject};
 use kms_server::engine::CallError;
-use kms_server::links::{Bounds, Caller, Handler, LinkIdentity, Links, Settings, serve};
+use kms_server::links::{Bounds, Caller, FRONT_STATUS, Handler, LinkIdentity, Links, Settings, serve};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -137,6 +137,11 @@ impl Handler for Recorder {
         Box::pin(async move {
             match kind {
                 RAFT_WAITS | WAITS => {
+                    self.gate.acquire().await.unwrap().forget();
+                    Ok(request)
+                }
+                // Fronts have two kinds, and both are needed for what does not wait.
+                FRONT_STATUS if request == b"waits" => {
                     self.gate.acquire().await.unwrap().forget();
                     Ok(request)
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use certs::{Authority, Issued, KeyKind, Profile, Subject};
 use kms_server::engine::CallError;
-use kms_server::links::{AskError, Caller, JOIN, Links, STRANGER_BODY_BYTES_MAX, ask};
+use kms_server::links::{AskError, Caller, FRONT_KINDS, JOIN, Links, STRANGER_BODY_BYTES_MAX, ask};
 use rustls::HandshakeKind;
 use tokio::io::AsyncWriteExt;
 
@@ -80,15 +80,24 @@ async fn a_certificate_of_the_clusters_authority_that_names_no_node_never_opens_
 }
 
 #[tokio::test]
-async fn a_front_may_ask_but_never_speak_for_raft() {
+async fn a_front_speaks_for_clients_and_never_for_a_node_and_a_node_never_for_clients() {
     let cluster = Cluster::new();
     let node = Node::start(&cluster, 2, patient_bounds()).await;
-    let front = cluster.issue(Profile::Client, "front-1");
-    assert_eq!(comes_in(&cluster, &node, Some(&front), ECHO).await, Some((0x80, b"in".to_vec())));
-    let (kind, why) = comes_in(&cluster, &node, Some(&front), RAFT).await.unwrap();
-    assert_eq!(kind, 0x81);
-    assert!(String::from_utf8(why).unwrap().starts_with("front-1 may not send calls of kind 0x01"));
-    assert_eq!(node.heard.heard(), [(Caller::Front("front-1".to_owned()), ECHO)]);
+    let front = cluster.issue(Profile::Front, "front-1");
+    let other_node = cluster.issue(Profile::Node, "node-1");
+    for kind in FRONT_KINDS {
+        assert_eq!(comes_in(&cluster, &node, Some(&front), kind).await, Some((0x80, b"in".to_vec())));
+        let (answer, why) = comes_in(&cluster, &node, Some(&other_node), kind).await.unwrap();
+        assert_eq!(answer, 0x81);
+        assert!(String::from_utf8(why).unwrap().starts_with("node 1 may not send calls of kind 0x3"));
+    }
+    for kind in (0x01..=0x7f).filter(|kind| !FRONT_KINDS.contains(kind)) {
+        let (answer, why) = comes_in(&cluster, &node, Some(&front), kind).await.unwrap();
+        assert_eq!(answer, 0x81);
+        assert!(String::from_utf8(why).unwrap().starts_with("front-1 may not send calls of kind "));
+    }
+    let heard = FRONT_KINDS.map(|kind| (Caller::Front("front-1".to_owned()), kind));
+    assert_eq!(node.heard.heard(), heard.collect::<Vec<_>>());
 }
 
 #[tokio::test]
