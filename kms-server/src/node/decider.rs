@@ -3,7 +3,8 @@
 //! It gathers the requests that wait, decides them in order in one draft, and proposes their events as one command.
 //! The next group does not wait for it: it is decided as if the commands in flight had happened, and its answers leave
 //! only after theirs. A command is good only for the term it was decided in; when one in flight is lost, all behind it
-//! are, and whoever asked asks again with the same token.
+//! are, and whoever asked asks again with the same token. What changed something is remembered by its token, with its
+//! answer; of what is asked again, a refusal is too.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kmip::RequestMessage;
-use kms_core::{Draft, Event, Outcome, Refusal, Token};
+use kms_core::{Draft, Event, Outcome, Refusal, Token, is_read_only};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -311,9 +312,10 @@ impl Task {
         match &work.matter {
             Matter::Request { request, asker, .. } => {
                 let outcome = self.state.decide(request, asker, draft);
-                if draft.mark() > mark
-                    && let Err(refusal) = self.remember(work.token, &outcome.encoded, draft)
-                {
+                // A refusal too, where an earlier try may lie in a frozen node: who was told that it failed must not find
+                // it done when that node wakes.
+                let remembered = draft.mark() > mark || work.again && !is_read_only(request);
+                if remembered && let Err(refusal) = self.remember(work.token, &outcome.encoded, draft) {
                     draft.rollback(mark);
                     return self.refuse(work, refusal);
                 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use kmip::RequestMessage;
+use kmip::enumeration::ResultReason;
 use kms_core::{Event, Outcome, Token};
 use tokio::task::JoinSet;
 
 use super::decider::{Decision, Matter};
 use super::state::{Asker, Stamp, command};
 use super::taker::Taker;
-use super::test_bed::{Bed, client, created, creation, registration, words};
+use super::test_bed::{Bed, client, created, creation, destroying, reason, registration, revoking, words};
 
 const TOKEN: Token = [9; 16];
 
@@ -76,6 +77,22 @@ async fn a_request_whose_answer_may_have_been_forgotten_is_not_done_again() {
     let late = decide(taker, creation("one"), TOKEN, false, before).await;
     assert!(matches!(late, Decision::Outrun(now) if now == seen(taker)), "{late:?}");
     assert_eq!(taker.state.held().objects.len(), objects);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_when_it_was_sent_again_is_not_done_by_the_first_try_that_comes_late() {
+    let bed = Bed::of(1).await;
+    let taker = bed.taker(1);
+    let before = seen(taker);
+    let id = bed.create(1, "one").await;
+    let destroy = || destroying(&id);
+    let refused = outcome(decide(taker, destroy(), TOKEN, true, before).await);
+    assert_eq!(reason(&refused), Some(ResultReason::PermissionDenied), "{}", words(&refused));
+    // What stood in its way goes.
+    bed.ask(1, revoking(&id)).await;
+    let late = outcome(decide(taker, destroy(), TOKEN, false, before).await);
+    assert_eq!(late.encoded, refused.encoded);
+    assert_eq!(reason(&bed.ask(1, destroy()).await), None, "it could be done by then");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kmip::enumeration::{ObjectType, ResultReason};
-use kmip::operations::{activate, create, get};
+use kmip::attribute::RevocationReason;
+use kmip::enumeration::{ObjectType, ResultReason, RevocationReasonCode};
+use kmip::operations::{activate, create, destroy, get, revoke};
 use kmip::{
     Attribute, ProtocolVersion, RequestMessage, ResponseMessage, ResponsePayload, StandardAttribute,
     TemplateAttribute,
@@ -307,6 +308,24 @@ pub(super) fn creation(name: &str) -> RequestMessage {
 pub(super) fn getting(id: &str) -> RequestMessage {
     let get = get::Request { unique_identifier: Some(id.to_owned()), ..get::Request::default() };
     RequestMessage::new(ProtocolVersion::V1_4, [get.into()])
+}
+
+pub(super) fn destroying(id: &str) -> RequestMessage {
+    RequestMessage::new(
+        ProtocolVersion::V1_4,
+        [destroy::Request { unique_identifier: Some(id.to_owned()) }.into()],
+    )
+}
+
+pub(super) fn revoking(id: &str) -> RequestMessage {
+    let revocation_reason =
+        RevocationReason { code: RevocationReasonCode::CessationOfOperation, message: None };
+    let revoke = revoke::Request {
+        unique_identifier: Some(id.to_owned()),
+        revocation_reason,
+        compromise_occurrence_date: None,
+    };
+    RequestMessage::new(ProtocolVersion::V1_4, [revoke.into()])
 }
 
 fn payloads(outcome: &Outcome) -> Vec<ResponsePayload> {
