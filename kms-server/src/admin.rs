@@ -41,6 +41,15 @@ pub struct Readiness {
     pub cannot_write: Vec<String>,
 }
 
+impl Readiness {
+    /// A server that ends takes nothing more.
+    pub(crate) fn drains(&mut self) {
+        let reason = "the server is draining";
+        self.cannot_read.push(reason.to_owned());
+        self.cannot_write.push(reason.to_owned());
+    }
+}
+
 /// What the admin port stands on.
 #[derive(Debug)]
 pub struct Admin<H> {
@@ -101,9 +110,7 @@ impl<H: Health> Admin<H> {
     async fn readiness(&self) -> Readiness {
         let mut readiness = self.health.readiness().await;
         if *self.draining.borrow() {
-            let reason = "the server is draining";
-            readiness.cannot_read.push(reason.to_owned());
-            readiness.cannot_write.push(reason.to_owned());
+            readiness.drains();
         }
         self.metrics.is_ready(readiness.cannot_read.is_empty(), readiness.cannot_write.is_empty());
         readiness

@@ -52,26 +52,16 @@ impl Frames {
 
     /// Takes the next message off the buffer, or says why there is none.
     pub fn next_message(&mut self) -> Next<'_> {
-        let waiting = &self.buffer[self.start..];
-        let Some(header) = waiting.first_chunk::<HEADER_BYTES>() else { return Next::Incomplete };
-        let word = u64::from_be_bytes(*header);
-        let bytes = match ttlv::frame_len(header, &self.limits) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                return match error.kind {
-                    ttlv::ErrorKind::TooLarge { got, .. } if (word >> 40) as u32 == REQUEST_MESSAGE => {
-                        Next::Oversized { header: *header, bytes: got }
-                    }
-                    _ => Next::Garbage(error.to_string()),
-                };
+        match judge(&self.buffer[self.start..], &self.limits) {
+            Judged::Message(bytes) => {
+                let from = self.start;
+                self.start += bytes;
+                Next::Message(&self.buffer[from..self.start])
             }
-        };
-        if waiting.len() < bytes {
-            return Next::Incomplete;
+            Judged::Incomplete => Next::Incomplete,
+            Judged::Oversized { header, bytes } => Next::Oversized { header, bytes },
+            Judged::Garbage(why) => Next::Garbage(why),
         }
-        let from = self.start;
-        self.start += bytes;
-        Next::Message(&self.buffer[from..self.start])
     }
 
     /// Whether part of a message is here.
@@ -101,6 +91,35 @@ impl Frames {
         if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 4 {
             self.buffer.reserve(READ_BYTES);
         }
+    }
+}
+
+/// What bytes begin with, as [`Next`] has it.
+#[derive(Debug)]
+pub(crate) enum Judged {
+    /// A whole message of so many bytes.
+    Message(usize),
+    Incomplete,
+    Oversized {
+        header: [u8; HEADER_BYTES],
+        bytes: usize,
+    },
+    Garbage(String),
+}
+
+/// Looks at the message that `waiting` begins with. One that is too large is known by its header.
+pub(crate) fn judge(waiting: &[u8], limits: &Limits) -> Judged {
+    let Some(header) = waiting.first_chunk::<HEADER_BYTES>() else { return Judged::Incomplete };
+    let word = u64::from_be_bytes(*header);
+    match ttlv::frame_len(header, limits) {
+        Ok(bytes) if waiting.len() < bytes => Judged::Incomplete,
+        Ok(bytes) => Judged::Message(bytes),
+        Err(error) => match error.kind {
+            ttlv::ErrorKind::TooLarge { got, .. } if (word >> 40) as u32 == REQUEST_MESSAGE => {
+                Judged::Oversized { header: *header, bytes: got }
+            }
+            _ => Judged::Garbage(error.to_string()),
+        },
     }
 }
 

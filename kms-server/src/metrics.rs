@@ -1,7 +1,7 @@
 //! Counters in OpenMetrics text, for `/metrics`. Labels come from fixed sets: a peer cannot make a series.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -72,6 +72,8 @@ pub struct Metrics {
     ready: Gauge,
     writable: Gauge,
     certificate_days_left: Gauge<f64, AtomicU64>,
+    /// Told to fronts alone; the text has batch items, by operation.
+    messages: AtomicU64,
 }
 
 fn latency_histogram() -> Histogram {
@@ -97,6 +99,7 @@ impl Metrics {
             ready: Gauge::default(),
             writable: Gauge::default(),
             certificate_days_left: Gauge::default(),
+            messages: AtomicU64::default(),
         };
         let build = Info::new(vec![("version", version.to_owned()), ("node", node.to_owned())]);
         let registry = &mut all.registry;
@@ -131,6 +134,21 @@ impl Metrics {
     /// One batch item: its operation and result as the specification names them.
     pub fn request(&self, operation: &'static str, result: &'static str) {
         self.requests.get_or_create(&[("operation", operation), ("result", result)]).inc();
+    }
+
+    /// One message, answered.
+    pub fn message_answered(&self) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Messages that were answered until now.
+    pub fn messages_answered(&self) -> u64 {
+        self.messages.load(Ordering::Relaxed)
+    }
+
+    /// KMIP connections that are open now.
+    pub fn connections_open(&self) -> u64 {
+        u64::try_from(self.connections.get()).unwrap_or_default()
     }
 
     /// One message with its (first) operation, from its arrival to its answer.

@@ -51,6 +51,8 @@ pub struct Shared {
     pub links: Option<LinkIdentity>,
     /// Whether the server ends when its standard input closes.
     pub lifeline: bool,
+    /// Turned true when the server begins to end.
+    pub drain: watch::Sender<bool>,
 }
 
 impl Shared {
@@ -71,6 +73,7 @@ impl Shared {
             trust: Arc::default(),
             clock,
             lifeline,
+            drain: watch::Sender::new(false),
             links,
             identity: Arc::new(identity),
             metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), &config.node)),
@@ -98,7 +101,7 @@ where
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let hang_up = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
 
-    let (drain, draining) = watch::channel(false);
+    let draining = shared.drain.subscribe();
     let kmip = Arc::new(Kmip {
         service: Arc::clone(&node),
         tls: Arc::new(tls::server_config(shared.identity.clone(), shared.trust.clone())?),
@@ -155,7 +158,7 @@ where
     };
     notify(&[NotifyState::Stopping]);
     info!("{ended}: no new connections; requests in hand are finished within drain_timeout_ms");
-    drain.send_replace(true);
+    shared.drain.send_replace(true);
     match kmip_task.await {
         Ok(0) => info!("drained"),
         Ok(cut) => warn!("{cut} connections were cut: they had not finished within drain_timeout_ms"),

@@ -7,13 +7,16 @@ use std::time::Instant;
 use kmip::enumeration::ResultReason;
 use kmip::{ProtocolVersion, RequestMessage};
 use kms_core::{AuditItem, Outcome, Refusal, refuse_all, refuse_message};
+use tokio::sync::watch;
 use tracing::{debug, error, warn};
 use ttlv::HEADER_BYTES;
 
+use super::health::KeyLook;
 use super::state::{Asker, State};
 use super::taker::Taker;
 use crate::audit::{self, Audit};
 use crate::config::Limits;
+use crate::doorman::Throttle;
 use crate::metrics::Metrics;
 use crate::session::{After, Peer};
 
@@ -24,6 +27,13 @@ pub(super) struct Desk {
     pub(super) audit: Arc<Audit>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) limits: Limits,
+    /// The node's name.
+    pub(super) name: String,
+    /// True once the server ends.
+    pub(super) draining: watch::Receiver<bool>,
+    /// Holds back lines about what fronts hand over for strangers.
+    pub(super) throttle: Throttle,
+    pub(super) key_look: KeyLook,
 }
 
 impl Desk {
@@ -64,7 +74,12 @@ impl Desk {
     }
 
     /// A client's message, read; `None` where it cannot be, which is then answered.
-    fn read(&self, who: Who<'_>, request: &[u8], answer: &mut Vec<u8>) -> Option<Arc<RequestMessage>> {
+    pub(super) fn read(
+        &self,
+        who: Who<'_>,
+        request: &[u8],
+        answer: &mut Vec<u8>,
+    ) -> Option<Arc<RequestMessage>> {
         match RequestMessage::decode(request, self.limits.ttlv) {
             Ok(message) => {
                 self.note_clock(who.client, &message);
@@ -81,7 +96,7 @@ impl Desk {
     }
 
     /// Delivers the outcome of a message that could be read, which came at `began`.
-    fn hand_over(
+    pub(super) fn hand_over(
         &self,
         who: Who<'_>,
         message: &RequestMessage,
@@ -123,6 +138,7 @@ impl Desk {
                 warn!(client = who.client, operation = operation_name(item), "{log}");
             }
         }
+        self.metrics.message_answered();
         self.state().note_read(&outcome.served);
         answer.extend_from_slice(&outcome.encoded);
     }
@@ -182,7 +198,7 @@ pub(super) struct Who<'a> {
 }
 
 impl<'a> Who<'a> {
-    fn of(peer: &'a Peer, message_bytes: usize) -> Self {
+    pub(super) fn of(peer: &'a Peer, message_bytes: usize) -> Self {
         Who {
             client: &peer.client.name,
             tenant: peer.client.tenant.as_str(),

@@ -111,7 +111,7 @@ impl Host {
     }
 
     async fn change(&self, event: &Event) -> Result<Event, Denied> {
-        match self.taker.carry(&Cargo::Change(event)).await {
+        match self.taker.carry(&Cargo::Change(event), None).await {
             Ok(Carried::Changed(Ok(event))) => Ok(*event),
             Ok(Carried::Changed(Err(refusal))) => Err(Denied::of(refusal)),
             Ok(Carried::Outcome(_)) => Err(Denied::Failed("a change was answered as a request".to_owned())),

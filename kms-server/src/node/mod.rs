@@ -3,12 +3,16 @@
 //! The `taker` sees a request through: reads are answered where they arrive, from the objects in memory, and whatever
 //! changes something is decided by the `decider` of the node that leads. Both answer only when what they say is on a
 //! majority of disks. Every item is in the audit before its answer leaves: the `desk` sees to that.
+//! Clients come to it over their own connections, or through a front (`front`).
 
 mod ask;
 mod backup;
 mod change;
 mod decider;
 mod desk;
+mod front;
+mod front_ask;
+mod health;
 mod host;
 mod members;
 mod operator;
@@ -24,6 +28,8 @@ mod cluster_tests;
 #[cfg(test)]
 mod decider_tests;
 #[cfg(test)]
+mod front_tests;
+#[cfg(test)]
 mod test_bed;
 
 use std::net::SocketAddr;
@@ -34,15 +40,15 @@ use anyhow::Context as _;
 use ttlv::HEADER_BYTES;
 
 use self::desk::Desk;
+use self::health::KeyLook;
 use self::host::Host;
 pub use self::peers::Peers;
 use self::peers::{Alone, Linked};
-use self::standing::Standing;
 use self::state::State;
 pub use self::taker::{Parts as TakerParts, Patience, Taker};
-use crate::admin::{Health, Readiness};
 use crate::config::{credentials_directory, kmip_address};
 use crate::disk::{DataDir, Newborn, Snapshots};
+use crate::doorman::Throttle;
 use crate::engine::{self, Files, Member, Writing};
 use crate::entropy;
 use crate::links::{self, Caller, LinkIdentity, Links, Settings};
@@ -139,6 +145,10 @@ impl Node {
             audit: Arc::clone(&shared.audit),
             metrics: Arc::clone(&shared.metrics),
             limits: config.limits.clone(),
+            name: config.node.clone(),
+            draining: shared.drain.subscribe(),
+            throttle: Throttle::default(),
+            key_look: KeyLook::default(),
         };
         Ok(Arc::new(Self { shared, taker, desk, host, started, _dir: dir }))
     }
@@ -178,52 +188,10 @@ impl links::Handler for Node {
             match (caller, &self.host) {
                 (Caller::Node(number), _) => self.taker.answer_node(number, kind, &question).await,
                 (Caller::Stranger, Some(host)) if kind == links::JOIN => host.take_in(&question).await,
-                (Caller::Stranger | Caller::Front(_), _) => Err("this is not answered here".to_owned()),
+                (Caller::Front(name), _) => self.desk.answer_front(&name, kind, question).await,
+                (Caller::Stranger, _) => Err("this is not answered here".to_owned()),
             }
         })
-    }
-}
-
-impl Health for Node {
-    fn ailing(&self) -> Option<String> {
-        self.taker.roles.borrow().ended.clone()
-    }
-
-    fn syncs(&self) -> u64 {
-        self.taker.engine.syncs()
-    }
-
-    /// Really opens a key: the vault may be gone while everything listens.
-    async fn readiness(&self) -> Readiness {
-        let taker = &self.taker;
-        let mut readiness = Readiness::default();
-        let standing = *taker.standing.borrow();
-        let (leader, ended) = {
-            let role = taker.roles.borrow();
-            (role.leader, role.ended.clone())
-        };
-        let fault = taker.state.cannot_open().or(ended);
-        readiness.cannot_read.extend(fault.clone());
-        readiness.cannot_write.extend(fault);
-        match standing {
-            Standing::Whole if leader.is_none() => {
-                readiness.cannot_write.push("no leader is known".to_owned());
-            }
-            Standing::Whole => {}
-            Standing::Outside => {
-                let reason = "this node is not, or no longer, a member of its cluster";
-                readiness.cannot_read.push(reason.to_owned());
-                readiness.cannot_write.push(reason.to_owned());
-            }
-            Standing::Cut(_) => {
-                let reason = "a majority of the nodes cannot be reached";
-                readiness.cannot_write.push(reason.to_owned());
-                if !taker.patience.reads_without_quorum {
-                    readiness.cannot_read.push(format!("{reason}, and reads_without_quorum is false"));
-                }
-            }
-        }
-        readiness
     }
 }
 

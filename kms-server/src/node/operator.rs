@@ -187,7 +187,7 @@ impl Node {
 
     /// Commits one event of the operator's.
     async fn change(&self, operation: &'static str, event: Event) -> Result<(), Denied> {
-        let changed = match self.taker.carry(&Cargo::Change(&event)).await {
+        let changed = match self.taker.carry(&Cargo::Change(&event), None).await {
             Ok(Carried::Changed(Ok(_))) => Ok(()),
             Ok(Carried::Changed(Err(refusal))) => Err(Denied::of(refusal)),
             Ok(Carried::Outcome(_)) => Err(Denied::Failed("a change was answered as a request".to_owned())),

@@ -99,7 +99,7 @@ pub(super) struct State {
     pub(super) vault: KeyringVault,
     pub(super) clock: Arc<Clock>,
     pub(super) limits: kms_core::Limits,
-    trust: Arc<LiveTrust>,
+    pub(super) trust: Arc<LiveTrust>,
     metrics: Arc<Metrics>,
     /// When each object was last read, as far as this process knows; one entry an object at most.
     last_read: Mutex<HashMap<Id, i64>>,

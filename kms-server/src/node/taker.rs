@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use kmip::{ProtocolVersion, RequestMessage};
-use kms_core::{Client, Draft, Event, Outcome, Refusal, is_read_only, refuse_all};
+use kms_core::{Client, Draft, Event, Outcome, Refusal, Token, is_read_only, refuse_all};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use zeroize::Zeroizing;
@@ -121,6 +121,34 @@ pub(super) struct Stuck {
     pub(super) standing: Standing,
     /// Whether a leader may have carried it out all the same.
     pub(super) perhaps_done: bool,
+    /// Nothing was done, and will be only when whoever made the token says that this many answers were seen. Never where
+    /// that is this node.
+    pub(super) outrun: Option<u64>,
+}
+
+/// A token that another made, and may have sent to other nodes too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) token: Token,
+    /// Whether it may have been carried out already.
+    pub(super) again: bool,
+    /// How many answers had been remembered before it was first sent.
+    pub(super) seen: u64,
+}
+
+/// What became of a request that a front handed over.
+#[derive(Debug)]
+pub(super) enum Fate {
+    Answered {
+        outcome: Outcome,
+        without_quorum: bool,
+    },
+    /// It may have been carried out, or be yet.
+    Lost,
+    /// Nothing was done, and will be.
+    NotTaken(&'static str),
+    /// Nothing was done; see [`Stuck::outrun`].
+    Outrun(u64),
 }
 
 impl Taker {
@@ -185,24 +213,71 @@ impl Taker {
         request: &Arc<RequestMessage>,
         bytes: &[u8],
     ) -> (Outcome, bool) {
-        let reads = is_read_only(request);
-        if reads
-            && self.is_current().await
-            && let Some(outcome) = self.read(request, asker)
-        {
-            return (outcome, false);
-        }
-        let stuck = match self.carry(&Cargo::Request { request, bytes, asker }).await {
-            Ok(Carried::Outcome(outcome)) => return (outcome, false),
-            Ok(Carried::Changed(_)) => Stuck { standing: Standing::Whole, perhaps_done: true },
+        let stuck = match self.see_through(asker, request, bytes, None).await {
+            Ok(outcome) => return (outcome, false),
             Err(stuck) => stuck,
         };
-        if reads && self.patience.reads_without_quorum && stuck.standing != Standing::Outside {
-            return (self.read_what_is_held(request, asker), true);
+        if let Some(outcome) = self.read_alone(request, asker, stuck) {
+            return (outcome, true);
         }
         let version = request.header.protocol_version.min(ProtocolVersion::V1_4);
         let now = self.state.clock.unix_seconds();
-        (refuse_all(request, version, now, &stuck.refusal(reads)), true)
+        (refuse_all(request, version, now, &stuck.refusal(is_read_only(request))), true)
+    }
+
+    /// What becomes of a request that a front handed over, which has other nodes to ask. Only with `alone` may it be
+    /// answered by a node that is not sure; a read only, and what such a node holds.
+    pub(super) async fn take_for_front(
+        &self,
+        asker: &Asker,
+        request: &Arc<RequestMessage>,
+        bytes: &[u8],
+        claim: Claim,
+        alone: bool,
+    ) -> Fate {
+        let reads = is_read_only(request);
+        // A read may be answered any number of times: whether its token is known does not matter.
+        let claim = (!reads).then_some(claim);
+        let stuck = match self.see_through(asker, request, bytes, claim).await {
+            Ok(outcome) => return Fate::Answered { outcome, without_quorum: false },
+            Err(stuck) => stuck,
+        };
+        if alone && let Some(outcome) = self.read_alone(request, asker, stuck) {
+            return Fate::Answered { outcome, without_quorum: true };
+        }
+        match stuck.outrun {
+            Some(seen) => Fate::Outrun(seen),
+            None if stuck.perhaps_done && !reads => Fate::Lost,
+            None => Fate::NotTaken(stuck.why()),
+        }
+    }
+
+    /// Answers a read here, if this node is current, and has all else decided by the leader.
+    async fn see_through(
+        &self,
+        asker: &Asker,
+        request: &Arc<RequestMessage>,
+        bytes: &[u8],
+        claim: Option<Claim>,
+    ) -> Result<Outcome, Stuck> {
+        if is_read_only(request)
+            && self.is_current().await
+            && let Some(outcome) = self.read(request, asker)
+        {
+            return Ok(outcome);
+        }
+        match self.carry(&Cargo::Request { request, bytes, asker }, claim).await? {
+            Carried::Outcome(outcome) => Ok(outcome),
+            Carried::Changed(_) => Err(Stuck::whole(true)),
+        }
+    }
+
+    /// The answer to a read of a node that is stuck: from what it holds, where that is allowed.
+    fn read_alone(&self, request: &RequestMessage, asker: &Asker, stuck: Stuck) -> Option<Outcome> {
+        let allowed = is_read_only(request)
+            && self.patience.reads_without_quorum
+            && stuck.standing != Standing::Outside;
+        allowed.then(|| self.read_what_is_held(request, asker))
     }
 
     /// Whether this node holds all that was committed when this was called.
@@ -235,51 +310,62 @@ impl Taker {
         }
     }
 
-    /// Has the leader decide, whichever it is by then.
+    /// Has the leader decide, whichever it is by then. Without a claim under a token that is made here.
     ///
-    /// Fails when this node is cut off, and when no leader was found in `leader_wait`.
-    pub(super) async fn carry(&self, cargo: &Cargo<'_>) -> Result<Carried, Stuck> {
+    /// Fails when this node is cut off, when no leader was found in `leader_wait`, and when a claim's token may have
+    /// been forgotten.
+    pub(super) async fn carry(&self, cargo: &Cargo<'_>, claim: Option<Claim>) -> Result<Carried, Stuck> {
         let deadline = Instant::now() + self.patience.leader_wait;
-        let seen = self.state.held().objects.answers_seen();
-        let mut ticket = Ticket { token: entropy::array(), again: false, seen, hops: HOPS_MAX };
+        let mut ticket = self.ticket(claim);
+        let mut perhaps_done = false;
         let mut detour = 0;
         let mut roles = self.roles.clone();
         loop {
             let standing = *self.standing.borrow();
             if standing != Standing::Whole {
                 // Before anything is sent: a leader that is cut off would keep it, and might carry it out much later.
-                return Err(Stuck { standing, perhaps_done: ticket.again });
+                return Err(Stuck { standing, perhaps_done, outrun: None });
             }
             let office = self.office();
             let tried = tokio::select! {
                 tried = self.try_once(cargo, &ticket, &mut detour, deadline) => tried,
                 // Perhaps: what this try began is not waited for any more.
-                standing = self.cut_off() => return Err(Stuck { standing, perhaps_done: true }),
-                () = sleep_until(deadline) => {
-                    return Err(Stuck { standing: Standing::Whole, perhaps_done: true });
+                standing = self.cut_off() => {
+                    return Err(Stuck { standing, perhaps_done: true, outrun: None });
                 }
+                () = sleep_until(deadline) => return Err(Stuck::whole(true)),
             };
             match tried {
                 Tried::Carried(carried) => return Ok(carried),
                 Tried::NotTaken => {}
-                Tried::Unknown => ticket.again = true,
+                Tried::Unknown => (ticket.again, perhaps_done) = (true, true),
+                // Whoever made the token may have had it carried out by another node meanwhile.
+                Tried::Outrun(seen) if claim.is_some() => {
+                    return Err(Stuck { outrun: Some(seen), ..Stuck::whole(false) });
+                }
                 Tried::Outrun(seen) => ticket.seen = seen,
             }
-            let perhaps_done = ticket.again;
             tokio::select! {
                 // Not any change: under load there is one with every entry, and as many tries would follow.
                 changed = roles.wait_for(|role| (role.term, role.leader, role.leads) != office) => {
                     if changed.is_err() {
-                        return Err(Stuck { standing: Standing::Whole, perhaps_done });
+                        return Err(Stuck::whole(perhaps_done));
                     }
                 }
                 () = sleep(RETRY_INTERVAL) => {}
-                standing = self.cut_off() => return Err(Stuck { standing, perhaps_done }),
-                () = sleep_until(deadline) => {
-                    return Err(Stuck { standing: Standing::Whole, perhaps_done });
-                }
+                standing = self.cut_off() => return Err(Stuck { standing, perhaps_done, outrun: None }),
+                () = sleep_until(deadline) => return Err(Stuck::whole(perhaps_done)),
             }
         }
+    }
+
+    fn ticket(&self, claim: Option<Claim>) -> Ticket {
+        let Claim { token, again, seen } = claim.unwrap_or_else(|| Claim {
+            token: entropy::array(),
+            again: false,
+            seen: self.state.held().objects.answers_seen(),
+        });
+        Ticket { token, again, seen, hops: HOPS_MAX }
     }
 
     /// Who leads, and in which term, as far as this node knows.
@@ -404,13 +490,22 @@ impl Cargo<'_> {
 }
 
 impl Stuck {
-    /// What the client reads.
-    pub(super) fn refusal(self, reads: bool) -> Refusal {
-        let why = match self.standing {
+    /// No leader was found in time, though this node is with the majority.
+    fn whole(perhaps_done: bool) -> Self {
+        Self { standing: Standing::Whole, perhaps_done, outrun: None }
+    }
+
+    fn why(self) -> &'static str {
+        match self.standing {
             Standing::Cut(_) => "this node cannot reach a majority of the nodes",
             Standing::Outside => "this node is not, or no longer, a member of its cluster",
             Standing::Whole => "the nodes have not agreed on a leader in time",
-        };
+        }
+    }
+
+    /// What the client reads.
+    pub(super) fn refusal(self, reads: bool) -> Refusal {
+        let why = self.why();
         let what = match (reads, self.perhaps_done) {
             (true, _) => "so it cannot say what is true now",
             (false, false) => "so nothing was changed",

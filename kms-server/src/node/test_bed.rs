@@ -1,7 +1,7 @@
 //! Nodes in one process over links in memory that can be cut and frozen, on a paused clock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,12 +19,17 @@ use tokio::time::{sleep, timeout};
 use ttlv::Value;
 
 use super::ask;
+use super::desk::Desk;
+use super::health::KeyLook;
 use super::members::{MemberChange, promote_learners};
 use super::peers::{Disowned, Peers};
 use super::state::Asker;
 use super::taker::{Cargo, Carried, Parts, Patience, Taker};
+use crate::audit::Audit;
 use crate::clock::Clock;
+use crate::config::Limits;
 use crate::disk::MemoryDisk;
+use crate::doorman::Throttle;
 use crate::engine::{Answering, CallError, Calls, Member, MemorySnapshots, NodeId, Peer, Timing, Writing};
 use crate::metrics::Metrics;
 use crate::root_key::RootKey;
@@ -131,6 +136,8 @@ impl Peers for Link {
 pub(super) struct Bed {
     pub(super) net: Arc<Net>,
     pub(super) takers: BTreeMap<NodeId, Taker>,
+    /// Told to each desk.
+    pub(super) drain: watch::Sender<bool>,
     keyrings: tempfile::TempDir,
     data_keys: Vec<(u32, Vec<u8>)>,
 }
@@ -146,7 +153,13 @@ impl Bed {
             frozen: watch::Sender::default(),
             lost: AtomicU32::default(),
         };
-        let mut bed = Self { net: Arc::new(net), takers: BTreeMap::new(), keyrings, data_keys };
+        let mut bed = Self {
+            net: Arc::new(net),
+            takers: BTreeMap::new(),
+            drain: watch::Sender::new(false),
+            keyrings,
+            data_keys,
+        };
         let first = bed.start(1).await;
         first.engine.found(member(1)).await.unwrap();
         tokio::spawn(promote_learners(first.clone()));
@@ -195,6 +208,29 @@ impl Bed {
 
     pub(super) fn taker(&self, id: NodeId) -> &Taker {
         &self.takers[&id]
+    }
+
+    /// Where a node answers messages; its audit is a file.
+    pub(super) fn desk(&self, id: NodeId) -> Desk {
+        Desk {
+            taker: self.taker(id).clone(),
+            audit: Arc::new(Audit::to_file(&self.audit_file(id)).unwrap()),
+            metrics: Arc::new(Metrics::new("test", "test")),
+            limits: Limits::default(),
+            name: member(id).name,
+            draining: self.drain.subscribe(),
+            throttle: Throttle::default(),
+            key_look: KeyLook::default(),
+        }
+    }
+
+    /// What a node's desk wrote into its audit.
+    pub(super) fn audit(&self, id: NodeId) -> String {
+        std::fs::read_to_string(self.audit_file(id)).unwrap()
+    }
+
+    fn audit_file(&self, id: NodeId) -> PathBuf {
+        self.keyrings.path().join(format!("audit {id}"))
     }
 
     /// The process is gone.
@@ -254,7 +290,7 @@ impl Bed {
 
     /// An operator's change through a node.
     pub(super) async fn change(&self, through: NodeId, event: &Event) -> Result<Event, String> {
-        match self.taker(through).carry(&Cargo::Change(event)).await {
+        match self.taker(through).carry(&Cargo::Change(event), None).await {
             Ok(Carried::Changed(Ok(event))) => Ok(*event),
             Ok(Carried::Changed(Err(refusal))) => Err(refusal.message),
             Ok(Carried::Outcome(outcome)) => Err(format!("{outcome:?}")),
