@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,6 +21,8 @@ use crate::throttle::Throttle;
 /// What a reload exchanges, for connections that begin after it.
 #[derive(Clone, Debug)]
 pub(crate) struct Tuning {
+    /// Where clients connect: what the system gave, where the configuration says port 0.
+    pub(crate) listens_at: SocketAddr,
     pub(crate) limits: Limits,
     pub(crate) settings: Settings,
     pub(crate) proxy_protocol: bool,
@@ -30,8 +33,9 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
-    pub(crate) fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config, listens_at: SocketAddr) -> Self {
         Self {
+            listens_at,
             limits: config.limits.clone(),
             settings: config.health.clone(),
             proxy_protocol: config.front.proxy_protocol,

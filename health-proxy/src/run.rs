@@ -67,7 +67,7 @@ pub async fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
 
     let (words, heard) = mpsc::channel(WORDS_MAX);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-    let front = Arc::new(Front::new(Clock::start(), Tuning::of(&config), metrics, words.clone()));
+    let front = Arc::new(Front::new(Clock::start(), Tuning::of(&config, listens_at), metrics, words.clone()));
     let (weight, weighed) = watch::channel(Weight::GivesUp);
     let track = config.front.track_file.clone().map(|path| tokio::spawn(vip::follow(path, weighed)));
     let judge = Judge::new(Arc::clone(&front), &config.nodes, &config.prober, (words.clone(), heard), weight);
@@ -126,9 +126,11 @@ impl Running {
     }
 
     async fn take_over(&mut self, new: Config) {
+        let mut listens_at = self.front.tuning.load().listens_at;
         if new.front.listen != self.config.front.listen {
             match listener::bind(new.front.listen) {
                 Ok(port) => {
+                    listens_at = port.local_addr().unwrap_or(new.front.listen);
                     let before = std::mem::replace(
                         &mut self.clients,
                         tokio::spawn(listener::accept(port, Arc::clone(&self.front))),
@@ -153,7 +155,7 @@ impl Running {
         for (what, _) in unmoved.iter().filter(|(_, same)| !same) {
             warn!("SIGHUP: {what} has changed and stays as it was; hint: restart the front for it");
         }
-        self.front.tuning.store(Arc::new(Tuning::of(&new)));
+        self.front.tuning.store(Arc::new(Tuning::of(&new, listens_at)));
         let (nodes, settings, prober) = (new.nodes.clone(), new.health.clone(), new.prober.clone());
         self.ask(|done| Word::Reload { nodes, settings, prober, done }).await;
         info!(nodes = new.nodes.len(), "SIGHUP: the new configuration holds");

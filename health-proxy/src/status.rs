@@ -20,6 +20,8 @@ pub struct Status {
     pub at_unix_ms: u64,
     /// Since the start.
     pub uptime_ms: u64,
+    /// Where clients connect.
+    pub listen: String,
     /// What is done with connections.
     pub mode: &'static str,
     /// What clients can count on.
@@ -170,6 +172,7 @@ impl Status {
             version: env!("CARGO_PKG_VERSION"),
             at_unix_ms: front.clock.unix_ms(),
             uptime_ms: ms(now),
+            listen: tuning.listens_at.to_string(),
             mode: "passthrough",
             service: match health.service() {
                 Service::Serving => Served::Serving,

@@ -19,6 +19,7 @@ async fn a_reload_changes_nodes_and_limits_and_keeps_every_session() {
     let status = front.until("b is Up", |status| status["nodes"][0]["state"] == "Up").await;
     assert_eq!(status["nodes"].as_array().unwrap().len(), 1);
     assert_eq!(status["connections"]["max"], 77);
+    assert_eq!(status["listen"], front.listen.to_string());
     for _ in 0..5 {
         assert_eq!(front.client().await.1, "b");
     }
