@@ -100,6 +100,11 @@ fn parse_count(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Where the front of the lab in `dir` takes orders.
+pub(crate) fn front_socket(dir: &Path) -> PathBuf {
+    dir.join("front").join("admin.sock")
+}
+
 pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<Outcome> {
     match arguments.command {
         Some(command) => commands::run(command, format).await,

@@ -14,6 +14,7 @@ mod config;
 mod conform;
 mod doctor;
 mod file;
+mod front;
 mod http;
 mod init;
 mod join;
@@ -71,6 +72,7 @@ enum Command {
     Init(init::Arguments),
     Join(join::Arguments),
     Cluster(cluster::Arguments),
+    Front(front::Arguments),
     Status(status::Arguments),
     Client(client::Arguments),
     Key(key::Arguments),
@@ -104,6 +106,7 @@ Examples:
   kms init /etc/kms-server --address 192.0.2.7   a real node, the first of its cluster
   kms cluster invite                             a token for `kms join` on the next machine
   kms cluster status                             who is there, who leads, who lags
+  kms front status                               who answers at the one address
   kms client add vc01 --issue                    make a vCenter known
   kms key list                                   the keys, and which VM each is for
   kms backup create                              all keys, sealed, in one file
@@ -147,6 +150,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Init(arguments) => init::run(arguments, format),
         Command::Join(arguments) => join::run(arguments, format).await,
         Command::Cluster(arguments) => cluster::run(arguments, format).await,
+        Command::Front(arguments) => front::run(arguments, format).await,
         Command::Status(arguments) => status::run(arguments, format).await,
         Command::Client(arguments) => client::run(arguments, format).await,
         Command::Key(arguments) => key::run(arguments, format).await,
@@ -162,6 +166,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
 fn exit_code(error: &anyhow::Error) -> u8 {
     let unreachable = error.chain().any(|cause| {
         cause.downcast_ref::<admin::Error>().is_some_and(admin::Error::is_unreachable)
+            || cause.downcast_ref::<front::Error>().is_some_and(front::Error::is_unreachable)
             || cause.is::<doctor::Unreachable>()
             || cause.is::<conform::Unreachable>()
             || bench::is_unreachable(cause)

@@ -9,6 +9,15 @@ use super::*;
 pub(crate) fn node(
     answers: Vec<(u16, &'static str)>,
 ) -> (tempfile::TempDir, Admin, tokio::task::JoinHandle<Vec<String>>) {
+    let (dir, task) = listen(answers);
+    let admin = Admin::at(&dir.path().join("admin.sock"));
+    (dir, admin, task)
+}
+
+/// The same for whoever knows that the socket is `admin.sock`.
+pub(crate) fn listen(
+    answers: Vec<(u16, &'static str)>,
+) -> (tempfile::TempDir, tokio::task::JoinHandle<Vec<String>>) {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("admin.sock");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -31,7 +40,7 @@ pub(crate) fn node(
         }
         asked
     });
-    (dir, Admin::at(&socket), task)
+    (dir, task)
 }
 
 /// A node that promises more bytes than it gives, once.
