@@ -31,6 +31,9 @@ struct Arguments {
     /// Print every configuration key with its default, and end.
     #[arg(long)]
     config_reference: bool,
+    /// End as on SIGTERM when standard input closes: for a parent that must not be outlived.
+    #[arg(long, conflicts_with_all = ["check_config", "config_reference"])]
+    lifeline: bool,
 }
 
 // The answers of a command line that is no daemon.
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
         eprintln!("{error:#}");
         return ExitCode::from(EXIT_FAILED);
     }
-    match serve(path, config) {
+    match serve(path, config, arguments.lifeline) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -67,6 +70,6 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn serve(path: PathBuf, config: Config) -> anyhow::Result<()> {
-    run::run(path, config).await
+async fn serve(path: PathBuf, config: Config, lifeline: bool) -> anyhow::Result<()> {
+    run::run(path, config, lifeline).await
 }

@@ -41,11 +41,12 @@ struct Running {
     clients: JoinHandle<()>,
 }
 
-/// Serves until SIGTERM or SIGINT, then drains. `path` is read again on SIGHUP.
+/// Serves until SIGTERM or SIGINT, or with `lifeline` until standard input closes, then drains. `path` is read again on
+/// SIGHUP.
 ///
 /// # Errors
 /// When a port or the operator's socket cannot be opened; nothing is served then.
-pub async fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
+pub async fn run(path: PathBuf, config: Config, lifeline: bool) -> anyhow::Result<()> {
     // Signals before ports: one that arrives while ports open must not end the process by default.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -83,8 +84,10 @@ pub async fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
 
     let socket = config.admin.socket.clone();
     let mut running = Running { path, config, front, judge: words, clients };
+    let mut cut = std::pin::pin!(lifeline_cut(lifeline));
     let ended = loop {
         tokio::select! {
+            () = &mut cut => break "standard input closed",
             _ = terminate.recv() => break "SIGTERM",
             _ = interrupt.recv() => break "SIGINT",
             () = again(&mut hang_up) => running.reload().await,
@@ -201,6 +204,21 @@ async fn again(hang_up: &mut Signal) {
     if hang_up.recv().await.is_none() {
         std::future::pending().await
     }
+}
+
+/// Waits until whoever started the front with `--lifeline` is gone, however it went: the other end of its standard
+/// input is closed then.
+async fn lifeline_cut(watched: bool) {
+    if !watched {
+        return std::future::pending().await;
+    }
+    let (gone, wait) = oneshot::channel();
+    // A thread of its own, as a read of standard input cannot be given up; it ends with the process.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = gone.send(());
+    });
+    let _ = wait.await;
 }
 
 fn say_probe(config: &Config) {

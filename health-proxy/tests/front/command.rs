@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_health-proxy")).args(arguments).output().unwrap()
@@ -39,6 +39,21 @@ fn a_port_that_is_taken_is_named_with_its_key() {
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("[front] listen") && said.contains("in use"), "{said}");
+}
+
+#[test]
+fn a_front_on_a_lifeline_ends_when_whoever_holds_it_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("front.toml");
+    let text = "[front]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[nodes]\na = \"192.0.2.11:5696\"\n";
+    fs::write(&path, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_health-proxy"));
+    command.args(["--lifeline", "--config", path.to_str().unwrap()]);
+    let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Waiting lets go of its standard input, as the end of a parent does.
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard input closed"));
 }
 
 #[test]
