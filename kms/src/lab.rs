@@ -1,4 +1,5 @@
-//! `kms lab`: a whole cluster on this machine, in the foreground, as real processes in one directory.
+//! `kms lab`: a whole cluster on this machine and the front before it, in the foreground, as real processes in one
+//! directory.
 //!
 //! Started again on the same directory it keeps certificates, root key, keys and client. Whatever ends it, its servers
 //! end too: they are told to, killed when they do not listen, and end by themselves when this process is gone. Another
@@ -7,7 +8,9 @@
 mod commands;
 mod control;
 pub(crate) mod description;
+mod front;
 mod nodes;
+mod place;
 mod relay;
 mod server;
 mod setup;
@@ -29,7 +32,9 @@ use crate::admin::Admin;
 use crate::print::{self, Format};
 use crate::{Outcome, file, node, program};
 use description::Description;
-use nodes::Nodes;
+use front::PreparedFront;
+use nodes::{Nodes, Programs};
+use place::Who;
 
 /// Longest wait for a node that joined to get its vote.
 const VOTE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -37,9 +42,9 @@ const VOTE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two looks at whether it has.
 const VOTE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Run a whole key server of three nodes on this machine, until Ctrl-C
+/// Run a whole key server of three nodes and the front before them on this machine, until Ctrl-C
 ///
-/// Makes certificates and a root key, starts the servers, makes a client known and says what to try next. Everything is
+/// Makes certificates and a root key, starts the servers and the front, makes a client known and says what to try next. Everything is
 /// in one directory; started again there it keeps its keys.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -50,6 +55,7 @@ Examples:
   kms lab --nodes 1
   kms lab --dir ~/lab --port 15696   KMIP on 15696, 15706 and 15716
   kms lab --port 0                   any free ports; lab.json says which
+  kms lab --no-front                 clients go to the nodes themselves
 
 From another terminal, while it runs:
   kms lab status                     role, term, what is applied, lag
@@ -58,6 +64,7 @@ From another terminal, while it runs:
   kms lab cut 3                      and `heal 3`: a broken network
   kms lab slow 3 --ms 200            and `heal 3`
   kms lab kill 1 2 3                 all at once
+  kms lab kill front                 also start, stop and cont
 
 Once it serves, DIR/lab.json says where everything is, for scripts. The lab is for trying and
 testing: its client may destroy keys, and its root key lies beside them. For a real node:
@@ -81,13 +88,17 @@ struct Start {
     #[arg(long, value_name = "N", value_parser = parse_count)]
     nodes: Option<usize>,
 
-    /// The first node's KMIP port, on 127.0.0.1; each further node's is 10 higher; 0 for any free ones [default: the
+    /// The first node's KMIP port, on 127.0.0.1; each further node's is 10 higher, the
+    /// front's 100; 0 for any free ones [default: the
     /// lab's last ones, else 5696]
     #[arg(long, value_name = "N")]
     port: Option<u16>,
 
     #[command(flatten)]
     program: program::Chosen,
+
+    #[command(flatten)]
+    front: program::ChosenFront,
 }
 
 /// An odd number: with one node more, no more may be lost.
@@ -102,7 +113,7 @@ fn parse_count(text: &str) -> Result<usize, String> {
 
 /// Where the front of the lab in `dir` takes orders.
 pub(crate) fn front_socket(dir: &Path) -> PathBuf {
-    dir.join("front").join("admin.sock")
+    front::socket_in(dir)
 }
 
 pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<Outcome> {
@@ -115,7 +126,8 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<
 async fn start(arguments: Start, format: Format) -> anyhow::Result<Outcome> {
     // From here on a signal is ours to answer, also while we prepare.
     let mut stop = Stop::new()?;
-    let program = arguments.program.find().await?;
+    let server = arguments.program.find().await?;
+    let front = arguments.front.find().await?;
     file::private_directory(&arguments.dir)?;
     let dir = std::fs::canonicalize(&arguments.dir)?;
     let _lock = lock(&dir)?;
@@ -130,8 +142,15 @@ async fn start(arguments: Start, format: Format) -> anyhow::Result<Outcome> {
     // It speaks of a lab that serves; this one does not yet.
     let _ = std::fs::remove_file(&lab_json);
 
-    let prepared = setup::prepare(&dir, arguments.nodes, arguments.port)?;
-    let (nodes, mut ended) = Nodes::new(program, prepared, &dir)?;
+    let mut prepared = setup::prepare(&dir, arguments.nodes, arguments.port)?;
+    let first = prepared.nodes.first().map(|node| node.new.kmip).context("a lab has one node at least")?;
+    let front = match front {
+        Some(program) => {
+            Some((program, PreparedFront::new(&dir, &mut prepared.ports, first, arguments.port)?))
+        }
+        None => None,
+    };
+    let (nodes, mut ended) = Nodes::new(Programs { server, front }, prepared, &dir)?;
     let served = tokio::select! {
         served = serve(&nodes, &mut ended, &dir, format) => served,
         () = stop.asked() => Ok(()),
@@ -148,7 +167,7 @@ async fn start(arguments: Start, format: Format) -> anyhow::Result<Outcome> {
 /// From no server to too few: ends with why the lab cannot go on.
 async fn serve(
     nodes: &Arc<Nodes>,
-    ended: &mut mpsc::UnboundedReceiver<usize>,
+    ended: &mut mpsc::UnboundedReceiver<Who>,
     dir: &Path,
     format: Format,
 ) -> anyhow::Result<()> {
@@ -156,8 +175,14 @@ async fn serve(
     let admin = bring_up(nodes, &spinner).await?;
     spinner.set_message("Making the client known");
     let first = nodes.all().next().context("a lab has one node at least")?;
-    let client = setup::client(&admin, &first.node, first.new.kmip, dir).await?;
-    let description = Description::new(first.new.kmip.to_string(), nodes.states(), &client);
+    let address = nodes.front().map_or(first.new.kmip, |front| front.listen);
+    let client = setup::client(&admin, &first.node, address, dir).await?;
+    if let Some(front) = nodes.front() {
+        spinner.set_message(format!("Waiting for the front to serve on {address}"));
+        front.write(&admin, &first.node, nodes.all()).await?;
+        nodes.start_and_wait(Who::Front).await?;
+    }
+    let description = Description::new(address.to_string(), nodes.states(), nodes.front_state(), &client);
     let lab_json = dir.join("lab.json");
     let listener = control::bind(dir)?;
     description.write(&lab_json)?;
@@ -165,13 +190,14 @@ async fn serve(
         let (nodes, description, lab_json) = (Arc::clone(nodes), description.clone(), lab_json.clone());
         move || {
             // Programs that need the new process numbers read it again; those that do not are served all the same.
-            if let Err(error) = description.with(nodes.states()).write(&lab_json) {
+            if let Err(error) = description.with(nodes.states(), nodes.front_state()).write(&lab_json) {
                 print::note(format!("{error:#}"));
             }
         }
     };
     spinner.finish_and_clear();
-    description.print(&admin.status().await?, &view::look(nodes.states()).await, format)?;
+    let front = view::look_at_front(nodes.front_state()).await;
+    description.print(&admin.status().await?, &view::look(nodes.states()).await, front.as_ref(), format)?;
     let control = control::serve(listener, Arc::clone(nodes), write.clone());
     tokio::select! {
         () = control => bail!("the control socket no longer answers"),
@@ -180,20 +206,15 @@ async fn serve(
 }
 
 /// Says which servers end by themselves, and ends when too few are left.
-async fn watch(
-    nodes: &Nodes,
-    ended: &mut mpsc::UnboundedReceiver<usize>,
-    changed: impl Fn(),
-) -> anyhow::Error {
-    while let Some(number) = ended.recv().await {
+async fn watch(nodes: &Nodes, ended: &mut mpsc::UnboundedReceiver<Who>, changed: impl Fn()) -> anyhow::Error {
+    while let Some(who) = ended.recv().await {
         // Started again meanwhile?
-        let Some(server) = nodes.dead(number) else { continue };
+        let Some(server) = nodes.dead(who) else { continue };
         if nodes.all().count() - nodes.ended_by_themselves() < nodes.majority() {
-            return server.died().context(setup::name_of(number));
+            return server.died().context(who.to_string());
         }
         changed();
-        let name = setup::name_of(number);
-        print::note(format!("{name} {}; again with: {}", server.died_line(), nodes.command("start", number)));
+        print::note(format!("{who} {}; again with: {}", server.died_line(), nodes.command("start", who)));
     }
     anyhow::anyhow!("nobody watches the servers any more")
 }
@@ -208,7 +229,7 @@ async fn bring_up(nodes: &Arc<Nodes>, spinner: &ProgressBar) -> anyhow::Result<A
     let mut starts = JoinSet::new();
     for node in &there {
         let (nodes, number) = (Arc::clone(nodes), node.number);
-        starts.spawn(async move { (number, nodes.start_and_wait(number).await) });
+        starts.spawn(async move { (number, nodes.start_and_wait(Who::Node(number)).await) });
     }
     let mut results = starts.join_all().await;
     results.sort_by_key(|(number, _)| *number);
@@ -221,13 +242,16 @@ async fn bring_up(nodes: &Arc<Nodes>, spinner: &ProgressBar) -> anyhow::Result<A
         if !enough {
             return Err(error);
         }
-        if nodes.dead(number).is_some() {
+        if nodes.dead(Who::Node(number)).is_some() {
             // Said when all the others serve, as of any that ends.
             continue;
         }
         let (line, _) = print::split_hint(&format!("{error:#}"));
         spinner.suspend(|| {
-            print::note(format!("{line}\nThe others go on; again with: {}", nodes.command("start", number)))
+            print::note(format!(
+                "{line}\nThe others go on; again with: {}",
+                nodes.command("start", Who::Node(number))
+            ))
         });
     }
     let first = there.iter().find(|node| !down.contains(&node.number)).context("no node serves")?;
@@ -236,7 +260,7 @@ async fn bring_up(nodes: &Arc<Nodes>, spinner: &ProgressBar) -> anyhow::Result<A
         let name = setup::name_of(node.number);
         spinner.set_message(format!("{name} joins"));
         nodes.join(node.number, &admin).await.context(name.clone())?;
-        nodes.start_and_wait(node.number).await?;
+        nodes.start_and_wait(Who::Node(node.number)).await?;
         spinner.set_message(format!("{name} catches up"));
         voted(&admin, &name).await?;
     }

@@ -1,5 +1,5 @@
-//! The kms-server program, for commands that start it: the one beside this program, else the one on PATH. Run by cargo,
-//! it is built first, so that `cargo run -- lab` works on a fresh clone.
+//! Our other programs, for commands that start them: the one beside this program, else the one on PATH. Run by cargo, it
+//! is built first, so that `cargo run -- lab` works on a fresh clone.
 //!
 //! Only the server opens a store: what a command wants of one that is not served, it has the server do.
 
@@ -11,7 +11,18 @@ use tokio::process::Command;
 
 use crate::{Outcome, print};
 
-const PROGRAM: &str = "kms-server";
+/// A program of ours that a command may start.
+#[derive(Clone, Copy, Debug)]
+struct Ours {
+    /// Its name, and that of its package.
+    name: &'static str,
+    /// How a command line names another.
+    option: &'static str,
+}
+
+const SERVER: Ours = Ours { name: "kms-server", option: "--server FILE" };
+
+const FRONT: Ours = Ours { name: "health-proxy", option: "--front FILE, or leave it out with --no-front" };
 
 /// Which kms-server a command starts.
 #[derive(Debug, clap::Args)]
@@ -24,7 +35,29 @@ pub(crate) struct Chosen {
 impl Chosen {
     /// Finds it.
     pub(crate) async fn find(self) -> anyhow::Result<PathBuf> {
-        server_program(self.program).await
+        find(SERVER, self.program).await
+    }
+}
+
+/// Which health-proxy a lab starts, if any.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChosenFront {
+    /// The health-proxy program [default: the one beside this program, else the one on PATH]
+    #[arg(long = "front", env = "KMS_FRONT", value_name = "FILE", hide_env_values = true)]
+    front_program: Option<PathBuf>,
+
+    /// No front before the nodes
+    #[arg(long)]
+    no_front: bool,
+}
+
+impl ChosenFront {
+    /// Finds it, unless it is not wanted.
+    pub(crate) async fn find(self) -> anyhow::Result<Option<PathBuf>> {
+        match self.no_front {
+            true => Ok(None),
+            false => find(FRONT, self.front_program).await.map(Some),
+        }
     }
 }
 
@@ -39,29 +72,31 @@ pub(crate) async fn run_through(
     match status.code().map(u8::try_from) {
         Some(Ok(0)) => Ok(Outcome::Done),
         Some(Ok(code)) => Ok(Outcome::Ended(code)),
-        Some(Err(_)) | None => bail!("{PROGRAM} was ended before it was done ({status})"),
+        Some(Err(_)) | None => bail!("{} was ended before it was done ({status})", SERVER.name),
     }
 }
 
-async fn server_program(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+async fn find(ours: Ours, given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     if let Some(program) = given {
         // Absolute, as a lab's server is started in its node's directory.
         return std::fs::canonicalize(&program).with_context(|| format!("finding {}", program.display()));
     }
     let this = std::env::current_exe().context("finding this program's own directory")?;
-    let beside = this.with_file_name(PROGRAM);
+    let beside = this.with_file_name(ours.name);
     if let Some(cargo) = CargoRun::detect(&this) {
-        cargo.build().await?;
+        cargo.build(ours.name).await?;
     }
     if beside.is_file() {
         return Ok(beside);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).map(|dir| dir.join(PROGRAM)).find(|file| file.is_file());
+    let on_path = std::env::split_paths(&path).map(|dir| dir.join(ours.name)).find(|file| file.is_file());
     on_path.with_context(|| {
         format!(
-            "no {PROGRAM}: neither {} nor on PATH. hint: cargo build -p {PROGRAM}, or name it with --server FILE",
-            beside.display()
+            "no {name}: neither {} nor on PATH. hint: cargo build -p {name}, or name it with {option}",
+            beside.display(),
+            name = ours.name,
+            option = ours.option
         )
     })
 }
@@ -102,10 +137,10 @@ impl CargoRun {
         })
     }
 
-    async fn build(&self) -> anyhow::Result<()> {
-        print::note(format!("Building {PROGRAM} (cargo build -p {PROGRAM} --profile {}) …", self.profile));
+    async fn build(&self, package: &str) -> anyhow::Result<()> {
+        print::note(format!("Building {package} (cargo build -p {package} --profile {}) …", self.profile));
         let status = Command::new(&self.cargo)
-            .args(["build", "--quiet", "-p", PROGRAM, "--profile", &self.profile, "--manifest-path"])
+            .args(["build", "--quiet", "-p", package, "--profile", &self.profile, "--manifest-path"])
             .arg(&self.manifest)
             .arg("--target-dir")
             .arg(&self.target)
@@ -115,7 +150,7 @@ impl CargoRun {
             .with_context(|| format!("running {}", self.cargo.display()))?;
         match status.success() {
             true => Ok(()),
-            false => bail!("{PROGRAM} could not be built ({status}). hint: the compiler's words are above"),
+            false => bail!("{package} could not be built ({status}). hint: the compiler's words are above"),
         }
     }
 }

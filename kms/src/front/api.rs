@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use hyper::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::UnixStream;
 
@@ -116,7 +116,7 @@ pub(crate) struct Status {
 }
 
 /// What clients can count on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Service {
     Serving,
@@ -128,6 +128,15 @@ impl Service {
     /// Whether reads and changes are both served.
     pub(crate) fn is_whole(self) -> bool {
         self == Service::Serving
+    }
+
+    /// For people.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Service::Serving => "Serving",
+            Service::Degraded => "Degraded (reads only)",
+            Service::Down => "Down",
+        }
     }
 }
 

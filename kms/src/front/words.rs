@@ -25,11 +25,7 @@ const FAILED: char = '×';
 
 /// What clients can count on, where, and the last failover.
 pub(super) fn headline(status: &Status) -> String {
-    let service = match status.service {
-        Service::Serving => "Serving",
-        Service::Degraded => "Degraded (reads only)",
-        Service::Down => "Down",
-    };
+    let service = status.service.word();
     let leader = status.leader.as_ref().map(|name| format!(", leader {name}")).unwrap_or_default();
     let failover = match &status.last_failover {
         Some(failover) => failed_over(failover),

@@ -6,6 +6,7 @@ use anyhow::bail;
 use clap::Subcommand;
 
 use super::control::{self, Action, Answer, Ask};
+use super::place::Who;
 use super::setup::NODES_MAX;
 use super::view;
 use crate::print::{self, Format};
@@ -17,7 +18,7 @@ const SLOW_MS_MAX: u64 = 60_000;
 /// What is done to a lab that runs.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show the nodes: role, term, what each has applied, and what is done to it
+    /// Show the nodes and the front: role, term, what each has applied, and what is done to it
     Status {
         #[command(flatten)]
         at: At,
@@ -55,27 +56,31 @@ pub(super) struct At {
 /// Which of its nodes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
-    /// Nodes: 1 or node1, and so on; several at once
-    #[arg(required = true, value_name = "NODE", value_parser = parse_node)]
-    nodes: Vec<usize>,
+    /// Nodes: 1 or node1, and so on, or front; several at once
+    #[arg(required = true, value_name = "NODE", value_parser = parse_who)]
+    to: Vec<Who>,
     #[command(flatten)]
     at: At,
 }
 
-fn parse_node(text: &str) -> Result<usize, String> {
+fn parse_who(text: &str) -> Result<Who, String> {
+    if text == "front" {
+        return Ok(Who::Front);
+    }
     let number = text.strip_prefix("node").unwrap_or(text).parse().ok();
     number
         .filter(|number| (1..=NODES_MAX).contains(number))
-        .ok_or_else(|| format!("a node is 1 to {NODES_MAX}"))
+        .map(Who::Node)
+        .ok_or_else(|| format!("a node is 1 to {NODES_MAX}, or front"))
 }
 
 pub(super) async fn run(command: Command, format: Format) -> anyhow::Result<Outcome> {
     let (action, target) = match command {
         Command::Status { at } => {
-            let Answer::Nodes(nodes) = control::ask(&at.dir, &Ask::Status).await? else {
+            let Answer::States { nodes, front } = control::ask(&at.dir, &Ask::Status).await? else {
                 bail!("the lab answered something else. hint: it runs another version of kms");
             };
-            view::print(&view::look(nodes).await, format)?;
+            view::print(&view::look(nodes).await, view::look_at_front(front).await.as_ref(), format)?;
             return Ok(Outcome::Done);
         }
         Command::Kill(target) => (Action::Kill, target),
@@ -86,11 +91,10 @@ pub(super) async fn run(command: Command, format: Format) -> anyhow::Result<Outc
         Command::Slow { ms, target } => (Action::Slow { ms }, target),
         Command::Heal(target) => (Action::Heal, target),
     };
-    let mut nodes = target.nodes;
-    nodes.sort_unstable();
-    nodes.dedup();
-    let Answer::Done { done, failed } = control::ask(&target.at.dir, &Ask::Do { action, nodes }).await?
-    else {
+    let mut to = target.to;
+    to.sort_unstable();
+    to.dedup();
+    let Answer::Done { done, failed } = control::ask(&target.at.dir, &Ask::Do { action, to }).await? else {
         bail!("the lab answered something else. hint: it runs another version of kms");
     };
     match format {
@@ -108,10 +112,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_a_number_or_a_name() {
-        assert_eq!((parse_node("2"), parse_node("node3")), (Ok(2), Ok(3)));
+    fn a_node_is_a_number_or_a_name_and_the_front_is_itself() {
+        assert_eq!((parse_who("2"), parse_who("node3")), (Ok(Who::Node(2)), Ok(Who::Node(3))));
+        assert_eq!(parse_who("front"), Ok(Who::Front));
         for bad in ["", "0", "6", "node", "-1", "node0"] {
-            assert!(parse_node(bad).is_err(), "{bad:?}");
+            assert!(parse_who(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::nodes::Nodes;
+use super::place::Who;
 
 /// The socket's name in the lab's directory.
 const SOCKET: &str = "lab.sock";
@@ -37,16 +38,16 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) enum Ask {
     /// How every node is.
     Status,
-    /// To do something to nodes, all at once.
+    /// To do something to nodes or the front, to all at once.
     Do {
         /// What.
         action: Action,
-        /// Their numbers, from 1.
-        nodes: Vec<usize>,
+        /// To whom.
+        to: Vec<Who>,
     },
 }
 
-/// What can be done to a node.
+/// What can be done to a node; to the front, the first four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Action {
@@ -73,8 +74,12 @@ pub(super) enum Action {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {
-    /// How every node is.
-    Nodes(Vec<NodeState>),
+    /// How every node is, and the front where there is one.
+    States {
+        /// By number.
+        nodes: Vec<NodeState>,
+        front: Option<FrontState>,
+    },
     /// What was done, in words, and what failed.
     Done {
         /// A line for each node.
@@ -98,6 +103,20 @@ pub(super) struct NodeState {
     pub(super) state: State,
     pub(super) cut: bool,
     pub(super) slow_ms: u64,
+}
+
+/// The front as the lab's process knows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct FrontState {
+    /// Where clients connect.
+    pub(super) address: SocketAddr,
+    pub(super) admin: SocketAddr,
+    /// Where it takes orders.
+    pub(super) socket: PathBuf,
+    /// Its process, while it runs.
+    pub(super) pid: Option<u32>,
+    pub(super) dir: PathBuf,
+    pub(super) state: State,
 }
 
 /// The word for it. What is the matter with the server comes before what is with its links.
@@ -164,9 +183,9 @@ async fn answer(stream: UnixStream, nodes: Arc<Nodes>, changed: impl Fn()) -> an
     let (from, mut to) = stream.into_split();
     let line = tokio::time::timeout(ASK_TIMEOUT, line(from)).await??;
     let answer = match serde_json::from_str(&line) {
-        Ok(Ask::Status) => Answer::Nodes(nodes.states()),
-        Ok(Ask::Do { action, nodes: numbers }) => {
-            let answer = act(&nodes, action, numbers).await;
+        Ok(Ask::Status) => Answer::States { nodes: nodes.states(), front: nodes.front_state() },
+        Ok(Ask::Do { action, to }) => {
+            let answer = act(&nodes, action, to).await;
             changed();
             answer
         }
@@ -183,14 +202,14 @@ async fn answer(stream: UnixStream, nodes: Arc<Nodes>, changed: impl Fn()) -> an
 }
 
 /// Does it to all at once: three nodes that are killed are killed together.
-async fn act(nodes: &Arc<Nodes>, action: Action, numbers: Vec<usize>) -> Answer {
+async fn act(nodes: &Arc<Nodes>, action: Action, to: Vec<Who>) -> Answer {
     let mut acts = JoinSet::new();
-    for number in numbers {
+    for who in to {
         let nodes = Arc::clone(nodes);
-        acts.spawn(async move { (number, nodes.act(action, number).await) });
+        acts.spawn(async move { (who, nodes.act(action, who).await) });
     }
     let mut results = acts.join_all().await;
-    results.sort_by_key(|(number, _)| *number);
+    results.sort_by_key(|(who, _)| *who);
     let (mut done, mut failed) = (Vec::new(), None);
     for (_, result) in results {
         match result {
@@ -236,11 +255,12 @@ async fn line(from: impl tokio::io::AsyncRead + Unpin) -> std::io::Result<String
 
 #[cfg(test)]
 mod tests {
+    use super::super::nodes::Programs;
     use super::super::setup;
     use super::*;
 
     /// A lab of one node that is always ready, and listens to another terminal. Its server does nothing.
-    fn lab(script: &str) -> (tempfile::TempDir, Arc<Nodes>, tokio::sync::mpsc::UnboundedReceiver<usize>) {
+    fn lab(script: &str) -> (tempfile::TempDir, Arc<Nodes>, tokio::sync::mpsc::UnboundedReceiver<Who>) {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("server");
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -254,7 +274,8 @@ mod tests {
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
             }
         });
-        let (nodes, ended) = Nodes::new(program, prepared, dir.path()).unwrap();
+        let programs = Programs { server: program, front: None };
+        let (nodes, ended) = Nodes::new(programs, prepared, dir.path()).unwrap();
         let listener = bind(dir.path()).unwrap();
         tokio::spawn(serve(listener, Arc::clone(&nodes), || {}));
         (dir, nodes, ended)
@@ -263,16 +284,21 @@ mod tests {
     const LIVES: &str = "while :; do sleep 0.05; done";
 
     async fn act(dir: &Path, action: Action, nodes: &[usize]) -> Result<String, String> {
-        match ask(dir, &Ask::Do { action, nodes: nodes.to_vec() }).await.unwrap() {
+        match ask(dir, &Ask::Do { action, to: nodes.iter().map(|number| Who::Node(*number)).collect() })
+            .await
+            .unwrap()
+        {
             Answer::Done { done, failed: None } => Ok(done.join(" ")),
             Answer::Done { failed: Some(failed), .. } => Err(failed),
-            Answer::Nodes(_) => panic!("another answer"),
+            Answer::States { .. } => panic!("another answer"),
         }
     }
 
     async fn state(dir: &Path) -> (State, bool, u64, bool) {
         match ask(dir, &Ask::Status).await.unwrap() {
-            Answer::Nodes(nodes) => (nodes[0].state, nodes[0].cut, nodes[0].slow_ms, nodes[0].pid.is_some()),
+            Answer::States { nodes, .. } => {
+                (nodes[0].state, nodes[0].cut, nodes[0].slow_ms, nodes[0].pid.is_some())
+            }
             Answer::Done { .. } => panic!("another answer"),
         }
     }
@@ -308,25 +334,33 @@ mod tests {
             let error = act(dir, action, &[1]).await.unwrap_err();
             assert!(error.contains(words), "{error}");
         }
-        nodes.start_and_wait(1).await.unwrap();
+        nodes.start_and_wait(Who::Node(1)).await.unwrap();
         assert!(act(dir, Action::Start, &[1]).await.unwrap_err().contains("runs already"));
         assert!(act(dir, Action::Cut, &[1, 2]).await.unwrap_err().contains("no node 2"));
         assert!(state(dir).await.1, "the other is done all the same");
+        let to = vec![Who::Front];
+        let Answer::Done { failed, .. } = ask(dir, &Ask::Do { action: Action::Kill, to }).await.unwrap()
+        else {
+            panic!("another answer")
+        };
+        assert!(failed.unwrap().contains("--no-front"));
     }
 
     #[tokio::test]
     async fn only_a_server_that_ends_by_itself_is_reported() {
         let (dir, nodes, mut ended) = lab(LIVES);
-        nodes.start_and_wait(1).await.unwrap();
+        nodes.start_and_wait(Who::Node(1)).await.unwrap();
         act(dir.path(), Action::Kill, &[1]).await.unwrap();
-        nodes.start_and_wait(1).await.unwrap();
-        let Answer::Nodes(states) = ask(dir.path(), &Ask::Status).await.unwrap() else { panic!() };
+        nodes.start_and_wait(Who::Node(1)).await.unwrap();
+        let Answer::States { nodes: states, .. } = ask(dir.path(), &Ask::Status).await.unwrap() else {
+            panic!()
+        };
         let pid = i32::try_from(states[0].pid.unwrap()).unwrap();
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
-        assert_eq!(ended.recv().await, Some(1));
+        assert_eq!(ended.recv().await, Some(Who::Node(1)));
         assert!(ended.try_recv().is_err(), "the kill before was ours");
         assert_eq!((state(dir.path()).await.0, nodes.ended_by_themselves()), (State::Ended, 1));
-        assert!(nodes.dead(1).unwrap().died_line().contains("SIGKILL"));
+        assert!(nodes.dead(Who::Node(1)).unwrap().died_line().contains("SIGKILL"));
     }
 
     #[tokio::test]

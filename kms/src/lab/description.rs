@@ -6,10 +6,10 @@ use anyhow::Context;
 use certs::Existing;
 use serde::{Deserialize, Serialize};
 
-use super::control::NodeState;
+use super::control::{FrontState, NodeState};
 use super::server;
 use super::setup::ClientFiles;
-use super::view::{self, View};
+use super::view::{self, FrontView, View};
 use crate::admin::{Status, fingerprint};
 use crate::print::{self, Format};
 use crate::{file, node};
@@ -17,8 +17,10 @@ use crate::{file, node};
 /// lab.json. All paths are absolute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Description {
-    /// The address that clients use.
+    /// The address that clients use: the front's, or without one the first node's.
     pub(crate) vip: String,
+    #[serde(default)]
+    front: Option<FrontDescription>,
     nodes: Vec<NodeDescription>,
     /// The lab's client.
     pub(crate) client: ClientDescription,
@@ -38,6 +40,29 @@ struct NodeDescription {
     /// Nothing while it does not run.
     pid: Option<u32>,
     dir: PathBuf,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct FrontDescription {
+    kmip: String,
+    admin: String,
+    /// Where it takes orders.
+    socket: PathBuf,
+    /// Nothing while it does not run.
+    pid: Option<u32>,
+    dir: PathBuf,
+}
+
+impl From<FrontState> for FrontDescription {
+    fn from(front: FrontState) -> Self {
+        FrontDescription {
+            kmip: front.address.to_string(),
+            admin: front.admin.to_string(),
+            socket: front.socket,
+            pid: front.pid,
+            dir: front.dir,
+        }
+    }
 }
 
 impl From<NodeState> for NodeDescription {
@@ -64,17 +89,27 @@ pub(crate) struct ClientDescription {
 
 impl Description {
     /// A lab with these nodes, whose clients go to `vip`.
-    pub(super) fn new(vip: String, nodes: Vec<NodeState>, client: &ClientFiles) -> Self {
+    pub(super) fn new(
+        vip: String,
+        nodes: Vec<NodeState>,
+        front: Option<FrontState>,
+        client: &ClientFiles,
+    ) -> Self {
         Description {
             vip,
+            front: front.map(FrontDescription::from),
             nodes: nodes.into_iter().map(NodeDescription::from).collect(),
             client: ClientDescription { cert: client.cert(), key: client.key(), ca: client.ca() },
         }
     }
 
-    /// The same lab with its nodes as they are now.
-    pub(super) fn with(&self, nodes: Vec<NodeState>) -> Self {
-        Description { nodes: nodes.into_iter().map(NodeDescription::from).collect(), ..self.clone() }
+    /// The same lab with its servers as they are now.
+    pub(super) fn with(&self, nodes: Vec<NodeState>, front: Option<FrontState>) -> Self {
+        Description {
+            nodes: nodes.into_iter().map(NodeDescription::from).collect(),
+            front: front.map(FrontDescription::from),
+            ..self.clone()
+        }
     }
 
     /// Reads what the lab in this directory wrote.
@@ -87,9 +122,11 @@ impl Description {
 
     /// Waits until the servers of a lab that was killed have ended.
     pub(super) async fn servers_gone(&self) -> anyhow::Result<()> {
-        for node in &self.nodes {
-            if let Some(pid) = node.pid {
-                server::gone(pid, &node.dir).await?;
+        let nodes = self.nodes.iter().map(|node| (node.pid, &node.dir));
+        let front = self.front.iter().map(|front| (front.pid, &front.dir));
+        for (pid, dir) in nodes.chain(front) {
+            if let Some(pid) = pid {
+                server::gone(pid, dir).await?;
             }
         }
         Ok(())
@@ -102,7 +139,13 @@ impl Description {
     }
 
     /// Says that the lab serves, and what to try.
-    pub(super) fn print(&self, status: &Status, nodes: &[View], format: Format) -> anyhow::Result<()> {
+    pub(super) fn print(
+        &self,
+        status: &Status,
+        nodes: &[View],
+        front: Option<&FrontView>,
+        format: Format,
+    ) -> anyhow::Result<()> {
         if format == Format::Json {
             return print::json(self);
         }
@@ -113,20 +156,32 @@ impl Description {
             1 => "The lab serves: one node.".to_owned(),
             count => format!("The lab serves: {count} nodes, and any of them answers for all."),
         });
-        print::facts(&[
-            ("KMIP address", self.vip.clone()),
-            ("Server SHA-1", format!("{}  (vCenter shows this one)", fingerprint(&status.tls.sha1))),
-            ("Server SHA-256", fingerprint(&status.tls.sha256)),
-            ("Client", "vcenter-lab, tenant lab, every right".to_owned()),
-            ("  certificate", shown(&client.cert)),
-            ("  private key", shown(&client.key)),
-            ("  CA", shown(&client.ca)),
-            ("First node", shown(&node.dir)),
-            ("Log", shown(&node.dir.join("server.log"))),
-            ("Keys", status.objects.to_string()),
-        ]);
+        let address = match &self.front {
+            Some(front) => vec![
+                ("KMIP address", format!("{}  (the front; the one for vCenter)", self.vip)),
+                ("Front's status", format!("http://{}/api/v1/status, /readyz, /metrics", front.admin)),
+            ],
+            None => vec![("KMIP address", self.vip.clone())],
+        };
+        print::facts(
+            &[
+                address.as_slice(),
+                &[
+                    ("Server SHA-1", format!("{}  (vCenter shows this one)", fingerprint(&status.tls.sha1))),
+                    ("Server SHA-256", fingerprint(&status.tls.sha256)),
+                    ("Client", "vcenter-lab, tenant lab, every right".to_owned()),
+                    ("  certificate", shown(&client.cert)),
+                    ("  private key", shown(&client.key)),
+                    ("  CA", shown(&client.ca)),
+                    ("First node", shown(&node.dir)),
+                    ("Log", shown(&node.dir.join("server.log"))),
+                    ("Keys", status.objects.to_string()),
+                ],
+            ]
+            .concat(),
+        );
         print::line("");
-        view::print(nodes, Format::Table)?;
+        view::print(nodes, front, Format::Table)?;
         let kms = this_command();
         // What the other commands find by themselves need not be typed.
         let is_found = is_here(lab);
@@ -143,6 +198,11 @@ impl Description {
                 "  {kms} lab kill 1{at_lab}     the others go on; also start, stop, cont, cut, slow, heal"
             ));
             print::line(format!("  {kms} lab status{at_lab}"));
+        }
+        if let Some(front) = &self.front {
+            let of_front =
+                if is_found { String::new() } else { format!(" --socket {}", shown(&front.socket)) };
+            print::line(format!("  {kms} front status{of_front}"));
         }
         let clicks = client.cert.with_file_name("CLICKS.md");
         print::line(format!("  less {}     how a vCenter is told of it", shown(&clicks)));
@@ -186,7 +246,14 @@ mod tests {
     #[test]
     fn lab_json_has_the_fields_that_scripts_read() {
         let description = Description {
-            vip: "127.0.0.1:5696".into(),
+            vip: "127.0.0.1:5796".into(),
+            front: Some(FrontDescription {
+                kmip: "127.0.0.1:5796".into(),
+                admin: "127.0.0.1:5799".into(),
+                socket: "/lab/front/admin.sock".into(),
+                pid: Some(8),
+                dir: "/lab/front".into(),
+            }),
             nodes: vec![NodeDescription {
                 name: "node1".into(),
                 number: 1,
@@ -209,7 +276,9 @@ mod tests {
         assert_eq!(
             read,
             serde_json::json!({
-                "vip": "127.0.0.1:5696",
+                "vip": "127.0.0.1:5796",
+                "front": {"kmip": "127.0.0.1:5796", "admin": "127.0.0.1:5799", "socket": "/lab/front/admin.sock",
+                    "pid": 8, "dir": "/lab/front"},
                 "nodes": [{"name": "node1", "number": 1, "kmip": "127.0.0.1:5696", "admin": "127.0.0.1:5698",
                     "link": "127.0.0.1:5697", "pid": 7, "dir": "/lab/node1"}],
                 "client": {"cert": "/lab/client/cert.pem", "key": "/lab/client/key.pem",

@@ -1,67 +1,80 @@
-//! The lab's nodes while it runs: which servers live, and what is done to them on demand.
+//! The lab's servers while it runs, the nodes' and the front's: which live, and what is done to them on demand.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 
 use super::description::at_lab;
+use super::front::PreparedFront;
+use super::place::{Life, Place, Who};
 use super::relay::{Link, Network};
-use super::server::{self, READY_TIMEOUT, Server};
-use super::setup::{Prepared, PreparedNode, name_of};
+use super::server::{self, Launch, Server};
+use super::setup::{Ports, Prepared, PreparedNode, name_of};
 use super::{Stop, control};
 use crate::admin::Admin;
 
-/// Longest wait for a node to serve that is started again on demand; one without a quorum may never.
-const START_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// All nodes of a lab. Its methods may be used at once; what they do to one node comes one after the other.
+/// All nodes of a lab, and its front. Its methods may be used at once; what they do to one comes one after the other.
 #[derive(Debug)]
 pub(super) struct Nodes {
     program: PathBuf,
     slots: Vec<Slot>,
+    front: Option<FrontSlot>,
     network: Network,
-    /// The numbers of those that end by themselves.
-    ends: mpsc::UnboundedSender<usize>,
-    /// What names this lab on a command line: nothing where it is found without.
-    at: String,
-    _held: Vec<TcpSocket>,
+    _held: Ports,
 }
 
 #[derive(Debug)]
 struct Slot {
     prepared: PreparedNode,
-    /// The last one that was started.
-    server: Mutex<Option<Arc<Server>>>,
+    place: Place,
 }
 
-/// What became of a node's server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    Running,
-    Frozen,
-    /// Never started, or ended by us.
-    Killed,
-    /// It ended by itself.
-    Ended,
+#[derive(Debug)]
+struct FrontSlot {
+    prepared: PreparedFront,
+    place: Place,
+}
+
+/// What a lab starts.
+#[derive(Debug)]
+pub(super) struct Programs {
+    /// `kms-server`.
+    pub(super) server: PathBuf,
+    /// `health-proxy`, and what it needs; none in a lab without a front.
+    pub(super) front: Option<(PathBuf, PreparedFront)>,
 }
 
 impl Nodes {
-    /// The nodes, none of them started, and the numbers of those that will end by themselves. Fails when their links
-    /// cannot be carried.
+    /// The nodes, none of them started, and those whose servers will end by themselves. Fails when their links cannot be
+    /// carried.
     pub(super) fn new(
-        program: PathBuf,
+        programs: Programs,
         prepared: Prepared,
         dir: &Path,
-    ) -> anyhow::Result<(Arc<Self>, mpsc::UnboundedReceiver<usize>)> {
-        let Prepared { nodes, links, held } = prepared;
+    ) -> anyhow::Result<(Arc<Self>, mpsc::UnboundedReceiver<Who>)> {
+        let Prepared { nodes, links, ports } = prepared;
         let (ends, ended) = mpsc::unbounded_channel();
         let network = Network::start(links)?;
-        let slots = nodes.into_iter().map(|prepared| Slot { prepared, server: Mutex::default() }).collect();
-        Ok((Arc::new(Nodes { program, slots, network, ends, at: at_lab(dir), _held: held }), ended))
+        let place = |who, launch, admin| Place::new(who, launch, admin, ends.clone(), at_lab(dir));
+        let slots = nodes.into_iter().map(|prepared| {
+            let node = &prepared.node;
+            let launch = Launch {
+                program: programs.server.clone(),
+                dir: node.dir.clone(),
+                config: node.config(),
+                log: node.log(),
+            };
+            Slot { place: place(Who::Node(prepared.number), launch, prepared.new.admin), prepared }
+        });
+        let slots = slots.collect();
+        let front = programs.front.map(|(program, prepared)| {
+            let launch = prepared.launch(program);
+            FrontSlot { place: place(Who::Front, launch, prepared.admin), prepared }
+        });
+        Ok((Arc::new(Nodes { program: programs.server, slots, front, network, _held: ports }), ended))
     }
 
     /// All nodes, by number.
@@ -74,20 +87,15 @@ impl Nodes {
         self.slots.len() / 2 + 1
     }
 
-    /// Starts a node that has joined, and waits until it serves. Fails with its last lines when it ends or does not.
-    pub(super) async fn start_and_wait(&self, number: usize) -> anyhow::Result<()> {
-        let slot = self.slot(number)?;
-        let server = self.spawn(slot)?;
-        tokio::select! {
-            ready = server::ready(slot.prepared.new.admin, READY_TIMEOUT) => match ready {
-                Ok(()) => Ok(()),
-                Err(reason) => bail!(
-                    "{} did not serve within {} s: {reason}; its last lines:\n{}\nhint: the whole log is {}",
-                    name_of(number), READY_TIMEOUT.as_secs(), server.last_lines(), slot.prepared.node.log().display()
-                ),
-            },
-            _ = server.end() => Err(server.died().context(name_of(number))),
-        }
+    /// The front, where there is one.
+    pub(super) fn front(&self) -> Option<&PreparedFront> {
+        self.front.as_ref().map(|front| &front.prepared)
+    }
+
+    /// Starts a node that has joined, or the front, and waits until it serves. Fails with its last lines when it ends or
+    /// does not.
+    pub(super) async fn start_and_wait(&self, who: Who) -> anyhow::Result<()> {
+        self.place(who)?.start_and_wait().await
     }
 
     /// Has a node join the cluster of the first one.
@@ -95,30 +103,19 @@ impl Nodes {
         self.slot(number)?.prepared.join(&self.program, first).await
     }
 
-    fn spawn(&self, slot: &Slot) -> anyhow::Result<Arc<Server>> {
-        let number = slot.prepared.number;
-        let mut last = slot.server.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = last.as_ref().filter(|server| server.is_running()) {
-            let hint =
-                if server.is_frozen() { self.command("cont", number) } else { "kms lab status".to_owned() };
-            bail!("{} runs already, process {}. hint: {hint}", name_of(number), server.pid());
-        }
-        let server = Arc::new(Server::start(&self.program, &slot.prepared.node)?);
-        *last = Some(Arc::clone(&server));
-        let (end, watched, ends) = (server.end(), Arc::downgrade(&server), self.ends.clone());
-        tokio::spawn(async move {
-            end.await;
-            if watched.upgrade().is_some_and(|server| server.ended_by_itself()) {
-                // A lab that no longer listens is ending.
-                let _ = ends.send(number);
-            }
-        });
-        Ok(server)
+    /// What to type for one of them.
+    pub(super) fn command(&self, what: &str, who: Who) -> String {
+        self.place(who).map(|place| place.command(what)).unwrap_or_default()
     }
 
-    /// What to type for a node.
-    pub(super) fn command(&self, what: &str, number: usize) -> String {
-        format!("kms lab {what} {number}{}", self.at)
+    fn place(&self, who: Who) -> anyhow::Result<&Place> {
+        match who {
+            Who::Node(number) => Ok(&self.slot(number)?.place),
+            Who::Front => {
+                let front = self.front.as_ref().map(|front| &front.place);
+                front.context("this lab has no front. hint: it was started with --no-front")
+            }
+        }
     }
 
     fn slot(&self, number: usize) -> anyhow::Result<&Slot> {
@@ -128,80 +125,62 @@ impl Nodes {
         })
     }
 
-    fn running(&self, number: usize) -> anyhow::Result<Arc<Server>> {
-        let server = self.slot(number)?.server().filter(|server| server.is_running());
-        server.with_context(|| {
-            format!("{} does not run. hint: {}", name_of(number), self.command("start", number))
-        })
-    }
-
-    /// The last server of a node that ended by itself.
-    pub(super) fn dead(&self, number: usize) -> Option<Arc<Server>> {
-        self.slot(number).ok()?.server().filter(|server| server.ended_by_itself())
+    /// The last server of one that ended by itself.
+    pub(super) fn dead(&self, who: Who) -> Option<Arc<Server>> {
+        self.place(who).ok()?.dead()
     }
 
     /// Nodes whose servers ended by themselves and were not started again.
     pub(super) fn ended_by_themselves(&self) -> usize {
-        self.slots.iter().filter(|slot| slot.life() == Life::Ended).count()
+        self.slots.iter().filter(|slot| slot.place.life() == Life::Ended).count()
     }
 
     /// Ends all servers in order.
     pub(super) async fn stop(&self, again: &mut Stop) -> anyhow::Result<()> {
-        let servers: Vec<_> = self.slots.iter().filter_map(Slot::server).collect();
+        let front = self.front.iter().map(|front| &front.place);
+        let places = self.slots.iter().map(|slot| &slot.place).chain(front);
+        let servers: Vec<_> = places.filter_map(Place::server).collect();
         server::stop(&servers, again).await
     }
 
-    /// Does to a node what was asked, and says in words what came of it.
-    pub(super) async fn act(&self, action: control::Action, number: usize) -> anyhow::Result<String> {
+    /// Does to one of them what was asked, and says in words what came of it.
+    pub(super) async fn act(&self, action: control::Action, who: Who) -> anyhow::Result<String> {
         use control::Action;
-        let name = name_of(number);
-        self.slot(number)?;
-        Ok(match action {
-            Action::Start => self.start_again(number).await?,
-            Action::Kill => {
-                self.running(number)?.kill().await?;
-                format!("{name} is killed. It comes back with: {}", self.command("start", number))
-            }
-            Action::Stop => {
-                self.running(number)?.freeze().await?;
-                format!("{name} stands still. It goes on with: {}", self.command("cont", number))
-            }
-            Action::Cont => {
-                self.running(number)?.thaw();
-                format!("{name} goes on.")
-            }
+        let place = self.place(who)?;
+        match action {
+            Action::Start => place.start_again().await,
+            Action::Kill => place.kill().await,
+            Action::Stop => place.freeze().await,
+            Action::Cont => place.thaw(),
+            Action::Cut | Action::Slow { .. } | Action::Heal => match who {
+                Who::Node(number) => Ok(self.change_link(action, number)),
+                Who::Front => bail!(
+                    "the front has no links to other nodes that could be cut or slowed. hint: do it to the nodes, or let the front stand still: {}",
+                    place.command("stop")
+                ),
+            },
+        }
+    }
+
+    fn change_link(&self, action: control::Action, number: usize) -> String {
+        use control::Action;
+        let (name, heal) = (name_of(number), self.command("heal", Who::Node(number)));
+        match action {
             Action::Cut => {
                 self.network.change(number, |link| link.cut = true);
                 format!(
-                    "{name} is cut off from the other nodes; clients still reach it. Whole again with: {}",
-                    self.command("heal", number)
+                    "{name} is cut off from the other nodes; clients still reach it. Whole again with: {heal}"
                 )
             }
             Action::Slow { ms } => {
                 let delay = Duration::from_millis(ms);
                 self.network.change(number, |link| link.delay = delay);
-                format!(
-                    "To and from {name} every byte takes {ms} ms longer. As before with: {}",
-                    self.command("heal", number)
-                )
+                format!("To and from {name} every byte takes {ms} ms longer. As before with: {heal}")
             }
-            Action::Heal => {
+            Action::Heal | Action::Start | Action::Kill | Action::Stop | Action::Cont => {
                 self.network.change(number, |link| *link = Link::default());
                 format!("The links of {name} are whole and fast.")
             }
-        })
-    }
-
-    async fn start_again(&self, number: usize) -> anyhow::Result<String> {
-        let slot = self.slot(number)?;
-        let server = self.spawn(slot)?;
-        let name = name_of(number);
-        tokio::select! {
-            ready = server::ready(slot.prepared.new.admin, START_TIMEOUT) => Ok(match ready {
-                Ok(()) => format!("{name} serves, process {}.", server.pid()),
-                Err(reason) => format!("{name} runs, process {}, and does not serve yet: {reason}", server.pid()),
-            }),
-            _ = server.end() => Err(server.died().context(name)),
         }
     }
 
@@ -209,41 +188,37 @@ impl Nodes {
     pub(super) fn states(&self) -> Vec<control::NodeState> {
         self.slots.iter().map(|slot| slot.state(self.network.link(slot.prepared.number))).collect()
     }
+
+    /// The same of the front, where there is one.
+    pub(super) fn front_state(&self) -> Option<control::FrontState> {
+        let FrontSlot { prepared, place } = self.front.as_ref()?;
+        Some(control::FrontState {
+            address: prepared.listen,
+            admin: prepared.admin,
+            socket: prepared.socket(),
+            pid: place.pid(),
+            dir: prepared.dir.clone(),
+            state: place.life().into(),
+        })
+    }
 }
 
 impl Slot {
-    fn server(&self) -> Option<Arc<Server>> {
-        self.server.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn life(&self) -> Life {
-        match self.server() {
-            Some(server) if server.is_frozen() => Life::Frozen,
-            Some(server) if server.is_running() => Life::Running,
-            Some(server) if server.ended_by_itself() => Life::Ended,
-            Some(_) | None => Life::Killed,
-        }
-    }
-
     fn state(&self, link: Link) -> control::NodeState {
         use control::State;
         let PreparedNode { number, node, new, .. } = &self.prepared;
-        let state = match self.life() {
-            Life::Ended => State::Ended,
-            Life::Killed => State::Killed,
-            Life::Frozen => State::Stopped,
+        let state = match self.place.life() {
             Life::Running if link.cut => State::Cut,
             Life::Running if !link.delay.is_zero() => State::Slow,
-            Life::Running => State::Serving,
+            life => life.into(),
         };
-        let pid = self.server().filter(|server| server.is_running()).map(|server| server.pid());
         control::NodeState {
             number: *number,
             name: name_of(*number),
             kmip: new.kmip,
             admin: new.admin,
             link: new.link.advertise.clone(),
-            pid,
+            pid: self.place.pid(),
             dir: node.dir.clone(),
             state,
             cut: link.cut,

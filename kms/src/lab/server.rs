@@ -1,4 +1,4 @@
-//! One kms-server as a process of the lab: started, watched, stopped.
+//! One server as a process of the lab, kms-server or the front: started, watched, stopped.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -20,7 +20,6 @@ use tokio::sync::watch;
 
 use super::Stop;
 use crate::http;
-use crate::node::Node;
 use crate::print;
 
 /// Longest wait for a server that was told to stop, before it is killed. More than its own drain time (10 s).
@@ -44,6 +43,24 @@ const READY_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Lines of the log that are shown when a server ends by itself.
 const LAST_LINES: usize = 15;
 
+/// How a server is started.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    pub(super) program: PathBuf,
+    /// Where it is started: the directory with all that is its own.
+    pub(super) dir: PathBuf,
+    pub(super) config: PathBuf,
+    /// Where its lines go.
+    pub(super) log: PathBuf,
+}
+
+impl Launch {
+    /// The program's name, for people.
+    fn title(&self) -> String {
+        self.program.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
 /// A started server. Killed when it is dropped while it runs.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -56,23 +73,23 @@ pub(super) struct Server {
     frozen: AtomicBool,
     /// The server ends when this closes (`--lifeline`), which the kernel does for us when this process is killed.
     _lifeline: ChildStdin,
-    log: PathBuf,
+    launch: Launch,
     /// Where this run's lines begin in the log.
     log_start: u64,
 }
 
 impl Server {
-    /// Starts the server of a node. Its lines go to the node's log.
-    pub(super) fn start(program: &Path, node: &Node) -> anyhow::Result<Self> {
-        let log = node.log();
-        let open = File::options().create(true).append(true).open(&log);
+    /// Starts a server. Its lines go to its log.
+    pub(super) fn start(launch: &Launch) -> anyhow::Result<Self> {
+        let Launch { program, dir, config, log } = launch;
+        let open = File::options().create(true).append(true).open(log);
         let file = open.with_context(|| format!("opening {}", log.display()))?;
         let log_start = file.metadata().map_or(0, |metadata| metadata.len());
         let mut child = Command::new(program)
             .arg("--config")
-            .arg(node.config())
+            .arg(config)
             .arg("--lifeline")
-            .current_dir(&node.dir)
+            .current_dir(dir)
             .stdin(Stdio::piped())
             .stdout(file.try_clone().context("sharing the log")?)
             .stderr(file)
@@ -92,7 +109,7 @@ impl Server {
             sender.send_replace(Some(how));
         });
         let (told, frozen) = (Arc::default(), AtomicBool::new(false));
-        Ok(Server { pid, ended, told, frozen, _lifeline: lifeline, log, log_start })
+        Ok(Server { pid, ended, told, frozen, _lifeline: lifeline, launch: launch.clone(), log_start })
     }
 
     /// Its process.
@@ -130,9 +147,10 @@ impl Server {
         let lines = self.last_lines();
         let lines = if lines.is_empty() { "(it said nothing)" } else { &lines };
         anyhow::anyhow!(
-            "kms-server ended by itself ({}); its last lines:\n{lines}\nhint: the whole log is {}; started again, the lab keeps its keys",
+            "{} ended by itself ({}); its last lines:\n{lines}\nhint: the whole log is {}; started again, the lab keeps its keys",
+            self.launch.title(),
             self.how(),
-            self.log.display()
+            self.launch.log.display()
         )
     }
 
@@ -149,7 +167,7 @@ impl Server {
 
     /// The last lines of this run.
     pub(super) fn last_lines(&self) -> String {
-        last_lines(&self.log, self.log_start).unwrap_or_default()
+        last_lines(&self.launch.log, self.log_start).unwrap_or_default()
     }
 
     /// SIGKILL, and waits for the end.
@@ -223,7 +241,7 @@ pub(super) async fn stop(servers: &[Arc<Server>], again: &mut Stop) -> anyhow::R
     tokio::select! {
         () = all_ended => return Ok(()),
         () = tokio::time::sleep(STOP_TIMEOUT) => {
-            print::note(format!("kms-server did not stop within {} s and is killed", STOP_TIMEOUT.as_secs()));
+            print::note(format!("a server did not stop within {} s and is killed", STOP_TIMEOUT.as_secs()));
         }
         () = again.asked() => {}
     }
@@ -303,9 +321,9 @@ mod tests {
         let program = dir.path().join("server");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let node = Node { dir: dir.path().to_owned() };
-        fs::write(node.log(), "a line of the run before\n").unwrap();
-        let server = Server::start(&program, &node).unwrap();
+        let (config, log) = (dir.path().join("config"), dir.path().join("server.log"));
+        fs::write(&log, "a line of the run before\n").unwrap();
+        let server = Server::start(&Launch { program, dir: dir.path().to_owned(), config, log }).unwrap();
         (dir, server)
     }
 

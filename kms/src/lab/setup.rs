@@ -15,9 +15,12 @@ use crate::client::pack::Pack;
 use crate::node::{KMIP_PORT, LINK_PORT, NewLink, NewNode, Node, Settings, Shown};
 use crate::{address, config, file, join, time};
 
-/// The lab's client and its tenant.
-const CLIENT: &str = "vcenter-lab";
-const TENANT: &str = "lab";
+/// The lab's client, which may do everything.
+const CLIENT: Known = Known {
+    name: "vcenter-lab",
+    tenant: "lab",
+    rights: &[Right::Read, Right::Create, Right::Change, Right::Destroy],
+};
 
 /// Nodes of a new lab.
 const NODES: usize = 3;
@@ -35,9 +38,8 @@ pub(super) struct Prepared {
     pub(super) nodes: Vec<PreparedNode>,
     /// For each, the port at which the others know it, and where it really listens for them.
     pub(super) links: Vec<(TcpListener, SocketAddr)>,
-    /// The nodes' own ports: bound and never listening, so that nobody else is given them while a node is down, and
-    /// its server can listen on them all the same.
-    pub(super) held: Vec<TcpSocket>,
+    /// The nodes' own ports, held for as long as this lives.
+    pub(super) ports: Ports,
 }
 
 /// One node.
@@ -87,7 +89,7 @@ pub(super) fn prepare(dir: &Path, wanted: Option<usize>, port: Option<u16>) -> a
     }
     let nodes =
         nodes.into_iter().map(|(before, node)| node.write(before.as_ref())).collect::<anyhow::Result<_>>()?;
-    Ok(Prepared { nodes, links: targets, held: ports.held })
+    Ok(Prepared { nodes, links: targets, ports })
 }
 
 /// Whether a node's directory is whole. A joining node gets its number last.
@@ -110,16 +112,17 @@ fn count(dir: &Path, there: usize, wanted: Option<usize>) -> anyhow::Result<usiz
     }
 }
 
-/// Ports of 127.0.0.1 that are ours.
+/// Ports of 127.0.0.1 that are ours: bound and never listening, so that nobody else is given them while a server is
+/// down, and it can listen on them all the same.
 #[derive(Debug, Default)]
-struct Ports {
+pub(super) struct Ports {
     taken: BTreeSet<u16>,
     held: Vec<TcpSocket>,
 }
 
 impl Ports {
     /// Keeps a port for a server; any free one for 0.
-    fn hold(&mut self, port: u16) -> io::Result<SocketAddr> {
+    pub(super) fn hold(&mut self, port: u16) -> io::Result<SocketAddr> {
         self.check(port)?;
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
@@ -277,10 +280,18 @@ fn shown() -> Shown {
     }
 }
 
-/// The lab's client: where its files are.
+/// A client that the lab makes known.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) name: &'static str,
+    pub(super) tenant: &'static str,
+    pub(super) rights: &'static [Right],
+}
+
+/// Where a client's files are.
 #[derive(Debug)]
 pub(super) struct ClientFiles {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
 }
 
 impl ClientFiles {
@@ -297,50 +308,63 @@ impl ClientFiles {
     }
 }
 
-/// Makes the lab's client known, or sees that it is. Its files are there before the nodes know it, so that a lab that
-/// is killed between never knows a client whose key is lost. `node` is the first, which has the authority.
+/// Makes the lab's client known, or sees that it is, and writes its trust pack, by which clients go to `address`. `node`
+/// is the first, which has the authority.
 pub(super) async fn client(
     admin: &Admin,
     node: &Node,
-    kmip: SocketAddr,
+    address: SocketAddr,
     dir: &Path,
 ) -> anyhow::Result<ClientFiles> {
     let files = ClientFiles { dir: dir.join("client") };
+    let client = make_known(admin, node, &CLIENT, &files).await?;
+    let client_pem = file::read_text(&files.cert())?;
+    // At each start, as the address may be another than before.
+    Pack::new(&client, &address.to_string(), &node.server_pem()?, &node.ca_pem()?, &client_pem, None)?
+        .write(&files.dir)?;
+    Ok(files)
+}
+
+/// Makes a client known, or sees that it is. Its files are there before the nodes know it, so that a lab that is killed
+/// between never knows a client whose key is lost.
+pub(super) async fn make_known(
+    admin: &Admin,
+    node: &Node,
+    who: &Known,
+    files: &ClientFiles,
+) -> anyhow::Result<Client> {
+    let Known { name, tenant, rights } = who;
     let has_files = [files.cert(), files.key(), files.ca()].iter().all(|path| path.is_file());
-    let known = match admin.client(CLIENT).await {
+    let known = match admin.client(name).await {
         Ok(client) => Some(client),
         Err(error) if error.is_not_found() => None,
         Err(error) => return Err(error.into()),
     };
     if let Some(known) = known {
         if has_files && is_pinned(&known, &file::read_text(&files.cert())?) {
-            return Ok(files);
+            return Ok(known);
         }
-        admin.remove_client(CLIENT).await?;
+        admin.remove_client(name).await?;
     }
     if !has_files {
-        issue(node, &files)?;
+        issue(node, name, files)?;
     }
-    let client_pem = file::read_text(&files.cert())?;
     let new = NewClient {
-        name: CLIENT.to_owned(),
-        tenant: TENANT.to_owned(),
-        rights: vec![Right::Read, Right::Create, Right::Change, Right::Destroy],
-        trust: NewTrust { kind: Way::Issued, pem: client_pem.clone() },
+        name: (*name).to_owned(),
+        tenant: (*tenant).to_owned(),
+        rights: rights.to_vec(),
+        trust: NewTrust { kind: Way::Issued, pem: file::read_text(&files.cert())? },
     };
-    let client = match admin.add_client(&new).await {
-        Ok(client) => client,
-        Err(error) => bail!("making the client {CLIENT} known: {error}"),
-    };
-    Pack::new(&client, &kmip.to_string(), &node.server_pem()?, &node.ca_pem()?, &client_pem, None)?
-        .write(&files.dir)?;
-    Ok(files)
+    match admin.add_client(&new).await {
+        Ok(client) => Ok(client),
+        Err(error) => bail!("making the client {name} known: {error}"),
+    }
 }
 
-fn issue(node: &Node, files: &ClientFiles) -> anyhow::Result<()> {
+fn issue(node: &Node, name: &str, files: &ClientFiles) -> anyhow::Result<()> {
     file::private_directory(&files.dir)?;
     let authority = node.authority()?;
-    let issued = authority.issue(Profile::Client, &Subject::named(CLIENT), KeyKind::P256, time::now_s())?;
+    let issued = authority.issue(Profile::Client, &Subject::named(name), KeyKind::P256, time::now_s())?;
     certs::write_private_key(&files.key(), &issued.key_pem, Existing::Replace)?;
     certs::write_certificate(&files.cert(), &issued.cert_pem, Existing::Replace)?;
     Ok(certs::write_certificate(&files.ca(), &authority.cert_pem()?, Existing::Replace)?)

@@ -1,4 +1,4 @@
-//! The lab's nodes as a table: what the lab knows of each, and what each says of itself.
+//! The lab's nodes and its front as a table: what the lab knows of each, and what each says of itself.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::control::{NodeState, State};
+use super::control::{FrontState, NodeState, State};
 use crate::admin::{Admin, Cluster, Status};
+use crate::front::api::{Front, Service};
 use crate::node::Node;
 use crate::print::{self, Format};
 
@@ -27,6 +28,24 @@ pub(super) struct View {
     lag: Option<u64>,
     /// Its number in the cluster, which is another than that in the lab when a join was broken off.
     member: Option<u64>,
+}
+
+/// The front.
+#[derive(Debug, Serialize)]
+pub(super) struct FrontView {
+    #[serde(flatten)]
+    known: FrontState,
+    /// What clients can count on; nothing when it does not answer.
+    service: Option<Service>,
+}
+
+/// Asks the front.
+pub(super) async fn look_at_front(known: Option<FrontState>) -> Option<FrontView> {
+    let known = known?;
+    let front = Front::at(known.socket.clone());
+    let asked = tokio::time::timeout(ANSWER_TIMEOUT, front.status()).await;
+    let service = asked.ok().and_then(Result::ok).map(|(status, _)| status.service);
+    Some(FrontView { known, service })
 }
 
 /// Asks all nodes at once.
@@ -89,12 +108,12 @@ fn view(known: NodeState, said: Option<Status>, leader: Option<&Cluster>) -> Vie
 }
 
 /// Prints them.
-pub(super) fn print(nodes: &[View], format: Format) -> anyhow::Result<()> {
+pub(super) fn print(nodes: &[View], front: Option<&FrontView>, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
-        return print::json(&serde_json::json!({ "nodes": nodes }));
+        return print::json(&serde_json::json!({ "nodes": nodes, "front": front }));
     }
     let header = ["NODE", "ROLE", "TERM", "APPLIED", "LAG", "PID", "STATE", "KMIP"];
-    print::table(&header, nodes.iter().map(row));
+    print::table(&header, nodes.iter().map(row).chain(front.map(front_row)));
     Ok(())
 }
 
@@ -122,14 +141,40 @@ fn row(view: &View) -> Vec<String> {
     ]
 }
 
+/// The front's row; its role is what it gives.
+fn front_row(view: &FrontView) -> Vec<String> {
+    let known = &view.known;
+    let role = match (view.service, known.pid) {
+        (Some(service), _) => service.word(),
+        (None, Some(_)) => "does not answer",
+        (None, None) => "-",
+    };
+    let none = || "-".to_owned();
+    vec![
+        "front".to_owned(),
+        role.to_owned(),
+        none(),
+        none(),
+        none(),
+        known.pid.map_or_else(none, |pid| pid.to_string()),
+        life(known.state).unwrap_or("serving").to_owned(),
+        known.address.to_string(),
+    ]
+}
+
+/// What is the matter with a server; nothing while it runs.
+fn life(state: State) -> Option<&'static str> {
+    match state {
+        State::Serving | State::Cut | State::Slow => None,
+        State::Killed => Some("killed"),
+        State::Ended => Some("ended by itself"),
+        State::Stopped => Some("stopped"),
+    }
+}
+
 /// All that is the matter with a node.
 fn state(known: &NodeState) -> String {
-    let mut words = match known.state {
-        State::Serving | State::Cut | State::Slow => Vec::new(),
-        State::Killed => vec!["killed".to_owned()],
-        State::Ended => vec!["ended by itself".to_owned()],
-        State::Stopped => vec!["stopped".to_owned()],
-    };
+    let mut words: Vec<_> = life(known.state).map(str::to_owned).into_iter().collect();
     if known.cut {
         words.push("cut".to_owned());
     }
@@ -187,6 +232,31 @@ mod tests {
         known.slow_ms = 200;
         let row = row(&view(known, None, None));
         assert_eq!((row[1].as_str(), row[6].as_str()), ("does not answer", "stopped, cut, slow by 200 ms"));
+    }
+
+    #[test]
+    fn the_front_is_shown_with_what_it_gives() {
+        let front = |state, pid, service| FrontView {
+            known: FrontState {
+                address: ([127, 0, 0, 1], 5796).into(),
+                admin: ([127, 0, 0, 1], 5799).into(),
+                socket: "/lab/front/admin.sock".into(),
+                pid,
+                dir: "/lab/front".into(),
+                state,
+            },
+            service,
+        };
+        let row = |state, pid, service| {
+            let row = front_row(&front(state, pid, service));
+            [row[0].clone(), row[1].clone(), row[5].clone(), row[6].clone(), row[7].clone()]
+        };
+        assert_eq!(
+            row(State::Serving, Some(7), Some(Service::Degraded)),
+            ["front", "Degraded (reads only)", "7", "serving", "127.0.0.1:5796"]
+        );
+        assert_eq!(row(State::Stopped, Some(7), None)[1..4], ["does not answer", "7", "stopped"]);
+        assert_eq!(row(State::Killed, None, None)[1..4], ["-", "-", "killed"]);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub struct Programs {
     pub server: PathBuf,
     /// `kms`.
     pub kms: PathBuf,
+    /// `health-proxy`.
+    pub front: PathBuf,
 }
 
 /// The programs beside the test executable; under cargo (`CARGO` is set) they are built with the same profile into the
@@ -24,11 +26,15 @@ pub fn programs() -> &'static Programs {
         if let Some(cargo) = std::env::var_os("CARGO") {
             build(Path::new(&cargo), profile_dir);
         }
-        let programs = Programs { server: profile_dir.join("kms-server"), kms: profile_dir.join("kms") };
-        for program in [&programs.server, &programs.kms] {
+        let programs = Programs {
+            server: profile_dir.join("kms-server"),
+            kms: profile_dir.join("kms"),
+            front: profile_dir.join("health-proxy"),
+        };
+        for program in [&programs.server, &programs.kms, &programs.front] {
             assert!(
                 program.is_file(),
-                "{} is not there; hint: cargo build -p kms-server -p kms, with the profile of the tests",
+                "{} is not there; hint: cargo build -p kms-server -p kms -p health-proxy, with the profile of the tests",
                 program.display()
             );
         }
@@ -52,12 +58,23 @@ fn build(cargo: &Path, profile_dir: &Path) {
         None => panic!("{} is no directory of a cargo profile", profile_dir.display()),
     };
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "-p", "kms-server", "-p", "kms", "--profile", profile]);
+    command.args([
+        "build",
+        "--quiet",
+        "-p",
+        "kms-server",
+        "-p",
+        "kms",
+        "-p",
+        "health-proxy",
+        "--profile",
+        profile,
+    ]);
     command.arg("--target-dir").arg(profile_dir.parent().unwrap());
     // The working directory of a test is its package's, and so within the workspace.
     let status = command.status().unwrap();
     assert!(
         status.success(),
-        "kms-server and kms could not be built ({status}); the compiler's words are above"
+        "kms-server, kms and health-proxy could not be built ({status}); the compiler's words are above"
     );
 }
