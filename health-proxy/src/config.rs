@@ -15,6 +15,7 @@ use crate::health::Settings;
 use crate::limits::Limits;
 use crate::log::Format;
 use crate::probe::{Kind, ProbeFiles, Prober};
+use crate::token::Token;
 
 /// Nodes of one front. Each is probed several times a second, and all are looked at for each connection.
 pub const NODES_MAX: usize = 64;
@@ -67,6 +68,8 @@ pub struct AdminKeys {
     pub listen: SocketAddr,
     /// Where it takes orders.
     pub socket: Option<PathBuf>,
+    /// Whose orders it takes on `listen`; none: nobody's.
+    pub token: Option<Token>,
 }
 
 /// `[log]`.
@@ -173,7 +176,7 @@ impl Config {
     pub fn summary(&self) -> String {
         let socket = match &self.admin.socket {
             Some(path) => path.display().to_string(),
-            None => "none, nodes cannot be drained".to_owned(),
+            None => "none".to_owned(),
         };
         let track_file = match &self.front.track_file {
             Some(path) => path.display().to_string(),
@@ -227,7 +230,12 @@ fn admin(values: &Values, front: SocketAddr, mistakes: &mut Vec<Mistake>) -> Adm
         mistakes.push(Mistake::key(values.line("admin", "listen"), "admin", "listen", why));
     }
     check_directory(values, "admin", "socket", mistakes);
-    AdminKeys { listen, socket: values.path("admin", "socket") }
+    let token = values.path("admin", "token_file").map(|path| Token::read(&path)).transpose();
+    let token = token.unwrap_or_else(|why| {
+        mistakes.push(Mistake::key(values.line("admin", "token_file"), "admin", "token_file", why));
+        None
+    });
+    AdminKeys { listen, socket: values.path("admin", "socket"), token }
 }
 
 /// The directory of a file that will be made must be there.

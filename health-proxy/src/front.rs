@@ -3,12 +3,13 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::health::{Event, NodeId, Settings};
@@ -30,6 +31,8 @@ pub(crate) struct Tuning {
     pub(crate) probe: String,
     /// What probes do not see, in words.
     pub(crate) blind_to: Option<&'static str>,
+    /// The end of the probes' own certificate.
+    pub(crate) probe_not_after: Option<i64>,
 }
 
 impl Tuning {
@@ -41,6 +44,7 @@ impl Tuning {
             proxy_protocol: config.front.proxy_protocol,
             probe: config.prober.to_string(),
             blind_to: config.prober.blind_to(),
+            probe_not_after: config.prober.not_after(),
         }
     }
 }
@@ -56,12 +60,21 @@ pub(crate) struct Front {
     pub(crate) held: Held,
     /// Lines about clients and limits.
     pub(crate) throttle: Throttle,
+    /// Whether the admin port takes orders.
+    pub(crate) takes_orders: bool,
+    clients: Mutex<Clients>,
     words: mpsc::Sender<Word>,
     random: Random,
 }
 
 impl Front {
-    pub(crate) fn new(clock: Clock, tuning: Tuning, metrics: Metrics, words: mpsc::Sender<Word>) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        tuning: Tuning,
+        takes_orders: bool,
+        metrics: Metrics,
+        words: mpsc::Sender<Word>,
+    ) -> Self {
         Self {
             clock,
             view: ArcSwap::default(),
@@ -70,6 +83,8 @@ impl Front {
             seats: Arc::default(),
             held: Held::default(),
             throttle: Throttle::default(),
+            takes_orders,
+            clients: Mutex::default(),
             words,
             random: Random::new(),
         }
@@ -81,6 +96,11 @@ impl Front {
         if self.words.try_send(Word::Happened(node, event)).is_err() {
             self.metrics.hint_lost();
         }
+    }
+
+    /// Who connects. Held for a look-up, never while something is waited for.
+    pub(crate) fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Any number, new each time: for the choice among equals, not for secrets.

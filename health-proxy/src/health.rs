@@ -18,7 +18,7 @@ mod settings;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use failover::Failover;
+pub use failover::{FAILOVERS_MAX, Failover};
 pub use history::{OUTCOMES_MAX, Outcome, REASON_CHARS_MAX, TRANSITIONS_MAX};
 pub use node::Node;
 pub use report::{Action, Event, NodeId, ProbeNumber, Report, Standing, State, Transition};
@@ -152,5 +152,10 @@ impl Health {
     /// The last failover, which may not be over yet.
     pub fn last_failover(&self) -> Option<&Failover> {
         self.failovers.last()
+    }
+
+    /// The last failovers, oldest first; at most [`FAILOVERS_MAX`].
+    pub fn failovers(&self) -> impl Iterator<Item = &Failover> {
+        self.failovers.past().iter()
     }
 }

@@ -15,7 +15,7 @@ use crate::front::Front;
 use crate::health::{Action, Event, Health, NodeId, ProbeNumber, Service, Settings, State, Transition};
 use crate::probe::{Probe, Prober};
 use crate::roster::{Place, View};
-use crate::status::Status;
+use crate::status::{Seen, Status};
 use crate::vip::Weight;
 
 /// Words that wait for the judge. Outcomes of probes and orders wait to be taken; hints beyond it are lost.
@@ -283,7 +283,11 @@ impl Judge {
     }
 
     fn status(&self, now: Duration) -> Status {
-        let places = self.nodes.iter().map(|(id, known)| (*id, known.place.as_ref())).collect();
+        let seen = self
+            .nodes
+            .iter()
+            .map(|(id, known)| (*id, Seen { place: &known.place, not_after: known.probe.not_after() }));
+        let places = seen.collect();
         Status::new(&self.front, &self.health, &places, now, |node| self.name(node).to_owned())
     }
 }

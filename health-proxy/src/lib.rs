@@ -7,27 +7,37 @@
 //! - [`probe`] asks a node whether it answers.
 //! - [`listener`] accepts and counts, [`splice`] carries a client's bytes to a node and back.
 //! - [`vip`] tells keepalived whether this front may hold the address.
-//! - [`admin`] shows it all: `/livez`, `/readyz`, `/metrics`, `/api/v1/status`; [`operator`] takes orders on a socket.
+//! - [`admin`] shows it all: the [`page`], its JSON and [`events`], `/livez`, `/readyz`, `/metrics`; [`clients`] and
+//!   [`history`] are what it remembers for that. [`operator`] takes orders on a socket, and on the page from who has the
+//!   [`token`].
 //! - [`config`] reads the file, [`run`] is the program's life.
 
 pub mod admin;
 mod bounded;
+pub mod certificate;
 pub mod choose;
+pub mod clients;
 pub mod clock;
 pub mod config;
+pub mod events;
 mod file;
 mod front;
 pub mod health;
+pub mod history;
 pub mod judge;
 pub mod limits;
 pub mod listener;
 pub mod log;
 pub mod metrics;
+pub mod minutes;
 pub mod operator;
+mod orders;
+pub mod page;
 pub mod probe;
 pub mod roster;
 pub mod run;
 pub mod splice;
 pub mod status;
 mod throttle;
+pub mod token;
 pub mod vip;

@@ -55,11 +55,13 @@ fn take(tcp: TcpStream, address: SocketAddr, front: &Arc<Front>) {
     match front.seats.take(address, &tuning.limits) {
         Ok(seat) => {
             front.metrics.accepted();
+            front.clients().connected(front.clock.now(), address.ip());
             tokio::spawn(splice::serve(Arc::clone(front), tcp, address, seat));
         }
         Err(full) => {
             reset(&tcp);
             front.metrics.refused(full);
+            front.clients().refused(front.clock.now(), address.ip());
             let Some(note) = front.throttle.admit(front.clock.now()) else { return };
             let (name, max) = match full {
                 Full::All => ("connections_max", tuning.limits.connections_max),

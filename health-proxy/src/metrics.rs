@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::clients::Outcome;
 use crate::health::State;
 use crate::limits::Full;
 use crate::splice::End;
@@ -107,16 +108,7 @@ impl Metrics {
     }
 
     pub(crate) fn ended(&self, end: End) {
-        let how = match end {
-            End::Finished => "finished",
-            End::ClientGone => "client_gone",
-            End::NodeGone => "node_gone",
-            End::Reset => "reset",
-            End::Idle => "idle",
-            End::Silent => "silent",
-            End::NoNode => "no_node",
-        };
-        self.ended.get_or_create(&[("how", how)]).inc();
+        self.ended.get_or_create(&[("how", Outcome::Ended(end).name())]).inc();
     }
 
     pub(crate) fn moved(&self, to_node: u64, to_client: u64) {

@@ -8,19 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use axum::extract::{Path as UrlPath, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
-use serde::Serialize;
 use tokio::net::UnixListener;
-use tokio::sync::oneshot;
-use tracing::info;
 
 use crate::admin::{self, Admin};
 use crate::bounded::Bounded;
-use crate::judge::{NoSuchNode, Order, Word};
+use crate::orders;
 
 /// Operator connections at once; further ones wait to be accepted.
 pub const OPERATOR_CONNECTIONS_MAX: usize = 32;
@@ -59,45 +51,6 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 
 /// Serves until the future is dropped.
 pub(crate) async fn serve(listener: UnixListener, admin: Arc<Admin>) -> io::Result<()> {
-    let router: Router<Arc<Admin>> = admin::router()
-        .route("/api/v1/nodes/{name}/drain", post(drain))
-        .route("/api/v1/nodes/{name}/ready", post(ready));
+    let router = admin::router().merge(orders::router());
     axum::serve(Bounded::new(listener, OPERATOR_CONNECTIONS_MAX), router.with_state(admin)).await
-}
-
-#[derive(Serialize)]
-struct Refused {
-    error: String,
-    hint: &'static str,
-}
-
-async fn drain(State(admin): State<Arc<Admin>>, UrlPath(name): UrlPath<String>) -> Response {
-    order(&admin, name, Order::Drain).await
-}
-
-async fn ready(State(admin): State<Arc<Admin>>, UrlPath(name): UrlPath<String>) -> Response {
-    order(&admin, name, Order::Ready).await
-}
-
-async fn order(admin: &Admin, name: String, order: Order) -> Response {
-    match ask(admin, name.clone(), order).await {
-        Some(Ok(())) => {
-            info!(node = name, "an administrator asked for {order:?}");
-            StatusCode::NO_CONTENT.into_response()
-        }
-        Some(Err(no_such)) => {
-            let hint = "the names are those of [nodes] in the configuration";
-            (StatusCode::NOT_FOUND, Json(Refused { error: no_such.to_string(), hint })).into_response()
-        }
-        None => admin::Ailing.into_response(),
-    }
-}
-
-async fn ask(admin: &Admin, name: String, order: Order) -> Option<Result<(), NoSuchNode>> {
-    let (done, carried_out) = oneshot::channel();
-    let ask = async {
-        admin.judge.send(Word::Order { name, order, done }).await.ok()?;
-        carried_out.await.ok()
-    };
-    tokio::time::timeout(admin::ANSWER_MAX, ask).await.ok()?
 }

@@ -12,6 +12,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,10 +20,13 @@ use kmip::client::{Client, ClientConfig, ClientError, Connection, ServerTrust};
 use kmip::enumeration::{QueryFunction, ResultStatus};
 use kmip::operations::{discover_versions, query};
 use kmip::{ProtocolVersion, RequestMessage, ResponseMessage};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::certificate::not_after;
 use crate::file;
 use crate::health::Report;
 
@@ -31,6 +35,9 @@ pub const KEPT_PROBES_MAX: u32 = 25;
 
 /// Bytes of the largest answer to a probe that is taken: versions and operations are a few hundred.
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// The year 292 billion before: no certificate ends there.
+const NONE_SEEN: i64 = i64::MIN;
 
 /// What a probe speaks: the oldest version that has Discover Versions, which every server since 2013 knows.
 const VERSION: ProtocolVersion = ProtocolVersion::V1_1;
@@ -69,6 +76,8 @@ pub struct Prober {
     verified: bool,
     /// With an address that is exchanged for the node's; none for TCP.
     client: Option<ClientConfig>,
+    /// The end of our own certificate, in seconds since 1970; none where none is shown.
+    not_after: Option<i64>,
 }
 
 impl Prober {
@@ -94,7 +103,7 @@ impl Prober {
         }
         let verified = ca.is_some();
         if kind == Kind::Tcp {
-            return Ok(Self { kind, verified: false, client: None });
+            return Ok(Self { kind, verified: false, client: None, not_after: None });
         }
         let trust = match ca {
             Some(pem) => ServerTrust::Ca { pem: pem.to_vec(), verify_name: files.server_name.is_some() },
@@ -107,11 +116,13 @@ impl Prober {
         if let Some(name) = &files.server_name {
             builder = builder.server_name(name.as_str());
         }
+        let mut own = None;
         if let (Kind::Kmip, Some(certificate), Some(key)) = (kind, certificate, key) {
+            own = CertificateDer::from_pem_slice(&certificate).ok().and_then(|leaf| not_after(&leaf));
             builder = builder.identity_pem(certificate.to_vec(), key.to_vec());
         }
         match builder.build() {
-            Ok(client) => Ok(Self { kind, verified, client: Some(client) }),
+            Ok(client) => Ok(Self { kind, verified, client: Some(client), not_after: own }),
             Err(error) => {
                 let text = error.to_string();
                 let name = match &error {
@@ -127,6 +138,11 @@ impl Prober {
     /// How deep it asks.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The end of our own certificate, in seconds since 1970; None where none is shown.
+    pub fn not_after(&self) -> Option<i64> {
+        self.not_after
     }
 
     /// What it does not see, in words for the log; None where it sees all.
@@ -190,6 +206,8 @@ pub struct Probe {
     address: SocketAddr,
     prober: Prober,
     kept: Mutex<Option<Kept>>,
+    /// The end of the certificate that the node last showed; [`NONE_SEEN`] while none was seen.
+    not_after: AtomicI64,
 }
 
 /// A connection that answered a probe, and is asked again.
@@ -202,7 +220,12 @@ struct Kept {
 impl Probe {
     /// Probes of the node at `address`.
     pub fn new(prober: &Prober, address: SocketAddr) -> Self {
-        Self { address, prober: prober.clone(), kept: Mutex::new(None) }
+        Self { address, prober: prober.clone(), kept: Mutex::new(None), not_after: AtomicI64::new(NONE_SEEN) }
+    }
+
+    /// The end of the certificate that the node last showed, in seconds since 1970; None while none was seen.
+    pub fn not_after(&self) -> Option<i64> {
+        Some(self.not_after.load(Ordering::Relaxed)).filter(|end| *end != NONE_SEEN)
     }
 
     /// Asks once. A node of ours will say what it can do ([`Report`]) over its link port; until the front has links, as
@@ -243,6 +266,8 @@ impl Probe {
             Ok(Err(error)) => return Err(Failed::connected(error.to_string())),
             Ok(Ok(connection)) => connection,
         };
+        let shown = connection.peer_certificates().first().and_then(|leaf| not_after(leaf));
+        self.not_after.store(shown.unwrap_or(NONE_SEEN), Ordering::Relaxed);
         if self.prober.kind == Kind::Tls {
             say_goodbye(connection);
             return Ok(None);

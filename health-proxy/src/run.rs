@@ -68,13 +68,20 @@ pub async fn run(path: PathBuf, config: Config, lifeline: bool) -> anyhow::Resul
 
     let (words, heard) = mpsc::channel(WORDS_MAX);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-    let front = Arc::new(Front::new(Clock::start(), Tuning::of(&config, listens_at), metrics, words.clone()));
+    let front = Arc::new(Front::new(
+        Clock::start(),
+        Tuning::of(&config, listens_at),
+        config.admin.token.is_some(),
+        metrics,
+        words.clone(),
+    ));
     let (weight, weighed) = watch::channel(Weight::GivesUp);
     let track = config.front.track_file.clone().map(|path| tokio::spawn(vip::follow(path, weighed)));
     let judge = Judge::new(Arc::clone(&front), &config.nodes, &config.prober, (words.clone(), heard), weight);
     let judge_task = tokio::spawn(judge.run());
     let (drain, draining) = watch::channel(false);
-    let admin = Arc::new(Admin { front: Arc::clone(&front), judge: words.clone(), draining });
+    let token = config.admin.token.clone();
+    let admin = Arc::new(Admin::new(Arc::clone(&front), words.clone(), draining, token));
     let admin_task = tokio::spawn(admin::serve(admin_port, Arc::clone(&admin)));
     let operator_task = socket.map(|socket| tokio::spawn(operator::serve(socket, admin)));
     let clients = tokio::spawn(listener::accept(port, Arc::clone(&front)));

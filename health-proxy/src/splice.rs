@@ -48,6 +48,7 @@ pub(crate) async fn serve(front: Arc<Front>, client: TcpStream, address: SocketA
     let tuning = front.tuning.load_full();
     let end = session(&front, &tuning, client, address).await;
     front.metrics.ended(end);
+    front.clients().ended(front.clock.now(), address.ip(), end);
     debug!(%address, "session ended: {end:?}");
     drop(seat);
 }

@@ -2,13 +2,14 @@
 //!
 //! Times are ages in milliseconds, so that no clock but the reader's own matters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::front::Front;
-use crate::health::{Failover, Health, Node, NodeId, Service, Standing};
+use crate::health::{Failover, Health, Node, NodeId, Outcome, Service, Standing};
 use crate::roster::Place;
 
 /// All of it.
@@ -21,7 +22,7 @@ pub struct Status {
     /// Since the start.
     pub uptime_ms: u64,
     /// Where clients connect.
-    pub listen: String,
+    pub listen: SocketAddr,
     /// What is done with connections.
     pub mode: &'static str,
     /// What clients can count on.
@@ -32,10 +33,16 @@ pub struct Status {
     pub probe: String,
     /// What probes do not see; none where they see all.
     pub blind_to: Option<&'static str>,
+    /// Whether this port takes orders from who has the token.
+    pub takes_orders: bool,
+    /// The certificate that probes show; none where they show none.
+    pub probe_certificate: Option<CertificateView>,
     /// Clients' connections.
     pub connections: Connections,
     /// The last failover.
     pub last_failover: Option<FailoverView>,
+    /// The last failovers, oldest first.
+    pub failovers: Vec<FailoverView>,
     /// By number, which is the file's order.
     pub nodes: Vec<NodeView>,
 }
@@ -88,8 +95,17 @@ pub struct FailoverView {
     pub over: bool,
 }
 
+/// Until when a certificate is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CertificateView {
+    /// Its notAfter, in seconds since 1970.
+    pub not_after_unix_s: i64,
+    /// Whole days until then, rounded down; below 0 when it is over.
+    pub days_left: i64,
+}
+
 /// A node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct NodeView {
     /// The operator's name.
     pub name: String,
@@ -99,6 +115,10 @@ pub struct NodeView {
     pub state: String,
     /// Why, in words.
     pub reason: String,
+    /// Since when it is in this state; none before it was looked at.
+    pub state_ms: Option<u64>,
+    /// Since when it has been looked at; none before that.
+    pub known_ms: Option<u64>,
     /// Whether an administrator wants it empty; also while it is Down.
     pub drain_asked: bool,
     /// What it is good for: whole, cut or outside.
@@ -111,6 +131,12 @@ pub struct NodeView {
     pub served: u64,
     /// What it last said of itself; none from a third-party server.
     pub report: Option<ReportView>,
+    /// What half of the last probes that were answered took at most.
+    pub probe_median_us: Option<u64>,
+    /// What 99 of 100 of them took at most; of 60 that is the longest.
+    pub probe_p99_us: Option<u64>,
+    /// The certificate that it last showed to a probe; none while none was seen.
+    pub certificate: Option<CertificateView>,
     /// Its last probes, oldest first.
     pub outcomes: Vec<OutcomeView>,
     /// Its last changes of state, oldest first.
@@ -158,21 +184,32 @@ pub struct TransitionView {
     pub reason: String,
 }
 
+/// What is known of a node besides its health.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    pub(crate) place: &'a Place,
+    /// The end of the certificate that it showed, in seconds since 1970.
+    pub(crate) not_after: Option<i64>,
+}
+
 impl Status {
     pub(crate) fn new(
         front: &Front,
         health: &Health,
-        places: &BTreeMap<NodeId, &Place>,
+        places: &BTreeMap<NodeId, Seen<'_>>,
         now: Duration,
         name: impl Fn(NodeId) -> String,
     ) -> Self {
         let tuning = front.tuning.load();
-        let nodes = health.nodes().filter_map(|node| Some(NodeView::new(node, places.get(&node.id())?, now)));
+        let unix_ms = front.clock.unix_ms();
+        let nodes = health
+            .nodes()
+            .filter_map(|node| Some(NodeView::new(node, places.get(&node.id())?, now, unix_ms)));
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            at_unix_ms: front.clock.unix_ms(),
+            at_unix_ms: unix_ms,
             uptime_ms: ms(now),
-            listen: tuning.listens_at.to_string(),
+            listen: tuning.listens_at,
             mode: "passthrough",
             service: match health.service() {
                 Service::Serving => Served::Serving,
@@ -182,12 +219,15 @@ impl Status {
             leader: health.leader().map(&name),
             probe: tuning.probe.clone(),
             blind_to: tuning.blind_to,
+            takes_orders: front.takes_orders,
+            probe_certificate: tuning.probe_not_after.map(|end| CertificateView::new(end, unix_ms)),
             connections: Connections {
                 open: front.seats.taken() as u64,
                 max: tuning.limits.connections_max as u64,
                 held_bytes: front.held.bytes() as u64,
             },
             last_failover: health.last_failover().map(|last| FailoverView::new(last, now, &name)),
+            failovers: health.failovers().map(|failover| FailoverView::new(failover, now, &name)).collect(),
             nodes: nodes.collect(),
         }
     }
@@ -205,8 +245,16 @@ impl FailoverView {
     }
 }
 
+impl CertificateView {
+    fn new(not_after_unix_s: i64, now_unix_ms: u64) -> Self {
+        let now = i64::try_from(now_unix_ms / 1000).unwrap_or(i64::MAX);
+        Self { not_after_unix_s, days_left: not_after_unix_s.saturating_sub(now).div_euclid(86_400) }
+    }
+}
+
 impl NodeView {
-    fn new(node: &Node, place: &Place, now: Duration) -> Self {
+    fn new(node: &Node, seen: &Seen<'_>, now: Duration, unix_ms: u64) -> Self {
+        let place = seen.place;
         let ago = |at: Duration| ms(now.saturating_sub(at));
         let outcomes = node.outcomes().iter().map(|outcome| OutcomeView {
             ago_ms: ago(outcome.at),
@@ -232,6 +280,8 @@ impl NodeView {
             address: place.address.to_string(),
             state: node.state().to_string(),
             reason: node.reason().to_owned(),
+            state_ms: node.state_since().map(ago),
+            known_ms: node.known_since().map(ago),
             drain_asked: node.drain_asked(),
             standing: match node.standing() {
                 Standing::Whole => "whole",
@@ -242,12 +292,55 @@ impl NodeView {
             sessions: place.sessions(),
             served: place.served(),
             report,
+            probe_median_us: took_at_most(node.outcomes(), 50),
+            probe_p99_us: took_at_most(node.outcomes(), 99),
+            certificate: seen.not_after.map(|end| CertificateView::new(end, unix_ms)),
             outcomes: outcomes.collect(),
             transitions: transitions.collect(),
         }
     }
 }
 
+/// What so many of 100 answered probes took at most, by the nearest rank.
+fn took_at_most(outcomes: &VecDeque<Outcome>, percent: usize) -> Option<u64> {
+    let answered = outcomes.iter().filter(|outcome| outcome.failure.is_none());
+    let mut took: Vec<_> = answered.map(|outcome| outcome.took).collect();
+    took.sort_unstable();
+    let rank = (took.len() * percent).div_ceil(100).max(1);
+    took.get(rank - 1).map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX))
+}
+
 fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(answered_ms: &[u64], percent: usize) -> Option<u64> {
+        let answered = answered_ms.iter().map(|took| (*took, None));
+        let failed = [(10_000, Some("no".to_owned()))];
+        let outcomes = answered.chain(failed).map(|(took, failure)| Outcome {
+            at: Duration::ZERO,
+            took: Duration::from_millis(took),
+            failure,
+        });
+        took_at_most(&outcomes.collect(), percent)
+    }
+
+    #[test]
+    fn percentiles_are_of_probes_that_were_answered_and_by_the_nearest_rank() {
+        assert_eq!(of(&[], 50), None);
+        assert_eq!((of(&[7], 50), of(&[7], 99)), (Some(7000), Some(7000)));
+        assert_eq!((of(&[4, 1, 3, 2], 50), of(&[4, 1, 3, 2], 99)), (Some(2000), Some(4000)));
+        let hundred: Vec<_> = (1..=100).collect();
+        assert_eq!((of(&hundred, 50), of(&hundred, 99)), (Some(50_000), Some(99_000)));
+    }
+
+    #[test]
+    fn a_certificate_has_whole_days_left_and_less_than_none_once_it_is_over() {
+        let left = |end: i64| CertificateView::new(end, 1_000_000_000).days_left;
+        assert_eq!([left(1_086_400), left(1_086_399), left(1_000_000), left(999_999)], [1, 0, 0, -1]);
+    }
 }

@@ -113,8 +113,9 @@ pub const KEYS: &[Key] = &[
     key("limits", "held_bytes_max", Number(1 << 16, 1 << 32), Is(32 << 20), "Bytes held for peers that are slow to take them; beyond it they stay in the kernel's buffers, and slow sessions get slower."),
     key("limits", "drain_timeout_ms", Number(0, HOUR_MS), Is(10_000), "How long sessions may go on after SIGTERM before they are reset."),
 
-    key("admin", "listen", Address, Says("127.0.0.1:5699"), "/livez, /readyz, /metrics and /api/v1/status, without login."),
-    key("admin", "socket", Path, Unset, "Unix socket, made 0600, on which nodes are drained and taken back; without it they cannot be."),
+    key("admin", "listen", Address, Says("127.0.0.1:5699"), "The page, its JSON under /api/v1/, /livez, /readyz and /metrics, without login."),
+    key("admin", "socket", Path, Unset, "Unix socket, made 0600, on which nodes are drained and taken back."),
+    key("admin", "token_file", Path, Unset, "File with the token, 16 characters or more, of who may drain nodes and take them back on the page; 0600, or 0640 for the front's group. Without it the page only shows."),
 
     key("log", "format", Choice(&["text", "json"]), Says("text"), "Lines for people or for machines, on standard error."),
     key("log", "level", Choice(&["error", "warn", "info", "debug", "trace"]), Says("info"), "The least that is logged."),

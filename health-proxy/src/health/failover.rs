@@ -1,10 +1,13 @@
 //! The last failover and how long it took, as far as the front can see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::node::Node;
 use super::report::{NodeId, Report, Standing, State};
+
+/// Failovers kept, for the page's last hour. The oldest goes.
+pub const FAILOVERS_MAX: usize = 32;
 
 /// A time in which changes could not be sure of a node: from the first sign of trouble with a node that then went Down, or
 /// from when nobody could write any more, until another node that is Up can write and does not follow the lost one.
@@ -30,7 +33,8 @@ impl Failover {
 /// Watches for failovers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
-    last: Option<Failover>,
+    /// Oldest first.
+    past: VecDeque<Failover>,
     /// The lost node's number in the cluster: who still follows it has not noticed.
     lost: Option<u64>,
     /// Whether somebody could write at the last look; at the start nobody can, and that is no failover.
@@ -39,12 +43,20 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn last(&self) -> Option<&Failover> {
-        self.last.as_ref()
+        self.past.back()
+    }
+
+    pub(super) fn past(&self) -> &VecDeque<Failover> {
+        &self.past
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.last().is_some_and(|last| last.ended.is_none())
     }
 
     /// A node went from Up to Down; `since` is the first sign of trouble with it.
     pub(super) fn fell(&mut self, node: &Node, since: Duration) {
-        let under_way = self.last.is_some_and(|last| last.ended.is_none());
+        let under_way = self.is_under_way();
         self.lost = node.report().map(|report| report.member);
         if !under_way {
             self.begin(Some(node.id()), since);
@@ -56,7 +68,7 @@ impl Watch {
         let writable = nodes.values().any(|node| node.state() != State::Down && is_whole(node));
         let lost_all = self.writable && !writable;
         self.writable = writable;
-        let under_way = self.last.is_some_and(|last| last.ended.is_none());
+        let under_way = self.is_under_way();
         if lost_all && !under_way {
             self.lost = None;
             self.begin(None, now);
@@ -68,7 +80,7 @@ impl Watch {
         let takes_over = nodes
             .values()
             .any(|node| node.state() == State::Up && is_whole(node) && (back(node) || !follows_lost(node)));
-        if let Some(last) = &mut self.last
+        if let Some(last) = self.past.back_mut()
             && last.ended.is_none()
             && takes_over
         {
@@ -78,7 +90,10 @@ impl Watch {
     }
 
     fn begin(&mut self, from: Option<NodeId>, began: Duration) {
-        self.last = Some(Failover { from, to: None, began, ended: None });
+        if self.past.len() >= FAILOVERS_MAX {
+            self.past.pop_front();
+        }
+        self.past.push_back(Failover { from, to: None, began, ended: None });
     }
 }
 

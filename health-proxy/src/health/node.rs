@@ -37,6 +37,8 @@ pub struct Node {
     /// When it came Up; None if it has its full share from the start.
     slow_from: Option<Duration>,
     reason: String,
+    /// When it was first looked at.
+    known_since: Option<Duration>,
     schedule: Schedule,
     history: History,
 }
@@ -54,6 +56,7 @@ impl Node {
             trouble_since: None,
             slow_from: None,
             reason: "not probed yet".to_owned(),
+            known_since: None,
             schedule: Schedule::default(),
             history: History::default(),
         }
@@ -108,6 +111,16 @@ impl Node {
         self.slow_from
     }
 
+    /// When it was first looked at; None before that.
+    pub fn known_since(&self) -> Option<Duration> {
+        self.known_since
+    }
+
+    /// When it came into its state; None before it was looked at.
+    pub fn state_since(&self) -> Option<Duration> {
+        self.history.transitions().back().map(|change| change.at).or(self.known_since)
+    }
+
     /// Its last probes, oldest first; at most [`super::OUTCOMES_MAX`].
     pub fn outcomes(&self) -> &VecDeque<Outcome> {
         self.history.outcomes()
@@ -149,6 +162,7 @@ impl Node {
 
     /// Does what is due: a probe that took too long has failed, a drain is over, the next probe begins.
     pub(super) fn tick(&mut self, now: Duration, settings: &Settings, actions: &mut Vec<Action>) {
+        self.known_since.get_or_insert(now);
         if let Some(probe) = self.schedule.under_way()
             && self.schedule.ends_at(settings).is_some_and(|end| end <= now)
         {

@@ -9,6 +9,7 @@ mod drain;
 mod idle;
 mod limits;
 mod node;
+mod page;
 mod probes;
 mod reload;
 mod sessions;

@@ -19,7 +19,7 @@ fn write(dir: &Path, client: &Pair, ca: &Pair) {
     fs::set_permissions(dir.join("probe.key"), fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-async fn start(node: &Node, client: &Pair, ca: &Pair) -> Front {
+pub(crate) async fn start(node: &Node, client: &Pair, ca: &Pair) -> Front {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), client, ca);
     let often = "[health]\nprobe_timeout_ms = 20000\nprobe_interval_ms = 50\n";
