@@ -4,6 +4,7 @@
 
 mod authority;
 mod bed;
+mod browser;
 mod command;
 mod drain;
 mod idle;
