@@ -19,8 +19,8 @@ const DATA: &str = "{{data}}";
 const NOTE: &str = "{{note}}";
 
 /// What the browser may do. Pictures are the one of the tab, which the script paints.
-pub const POLICY: &str = "default-src 'none'; script-src 'sha256-+XZzCGLN9Ql9kMQDJ0jeOhggx8dJMU8MhlpC9zzHEag='; \
-                          style-src 'sha256-pStQw8xpdwH2uL8t/J4bqdIqpP75b4wpcowA0vIOcyY='; connect-src 'self'; img-src data:; \
+pub const POLICY: &str = "default-src 'none'; script-src 'sha256-dQw/V4flUhxkZwtDQMUF3FEryQbPh6MJF71s3d2CNN8='; \
+                          style-src 'sha256-uQ8CyG3qeaj8gfUrlythkCX3O0yBPt3sQRmo6zLkcow='; connect-src 'self'; img-src data:; \
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(crate) async fn page(State(admin): State<Arc<Admin>>) -> Result<Response, Ailing> {
