@@ -1,6 +1,8 @@
-//! `kms front`: how the front before the nodes is, and nodes taken out of it and back.
+//! `kms front`: how the front before the nodes is, nodes taken out of it and back, and the files of a pair of fronts.
 
 pub(crate) mod api;
+mod files;
+mod init;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ pub(crate) use api::Error;
 /// Where an installed front takes orders: the unit's RuntimeDirectory.
 const INSTALLED: &str = "/run/health-proxy/admin.sock";
 
-/// Show the front before the nodes, take a node out of it and back
+/// Show the front before the nodes, take a node out of it and back; set up two of them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -24,6 +26,8 @@ Examples:
   kms front drain node2               no new connections go there, before its restart
   kms front ready node2               they do again
   kms front status --socket kms-lab/front/admin.sock
+  kms front init --vip 192.0.2.10 --interface eth0 --peer 192.0.2.22 --out fronts \
+      --nodes 192.0.2.11,192.0.2.12,192.0.2.13
 
 In CHECKS, the newest on the right: the higher, the slower the node answered; × is no answer.
 `status` exits with 1 while clients are not fully served (Degraded, Down).")]
@@ -43,6 +47,8 @@ enum Command {
     Drain(Target),
     /// Give a drained node connections again
     Ready(Target),
+    /// Write all that two hosts need to hold one address with keepalived
+    Init(init::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,6 +81,7 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<
         Command::Status { which } => status(&which.front(), format).await,
         Command::Drain(target) => order(target, Order::Drain, format).await,
         Command::Ready(target) => order(target, Order::Ready, format).await,
+        Command::Init(arguments) => init::run(arguments, format).await,
     }
 }
 

@@ -311,3 +311,38 @@ async fn without_a_front_clients_go_to_the_first_node() {
     ask(&lab.client(), &mut None).await.unwrap();
     lab.end(Signal::SIGTERM).await;
 }
+
+#[tokio::test]
+async fn what_init_writes_is_taken_by_keepalived_and_by_the_front() {
+    let temporary = tempfile::tempdir().unwrap();
+    let out = temporary.path().join("fronts");
+    let words = "front init --vip 192.0.2.10 --interface lo --address 192.0.2.21 --peer 192.0.2.22 --nodes 192.0.2.11,b=192.0.2.12";
+    let output = kms(&words.split(' ').collect::<Vec<_>>()).arg("--out").arg(&out).output().await.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    for host in ["front1", "front2"] {
+        let dir = out.join(host);
+        // As on a host, with its paths in this directory; there is no node to give a certificate for the probe.
+        let text = std::fs::read_to_string(dir.join("front.toml")).unwrap();
+        let text = text.replace("/run/health-proxy", dir.to_str().unwrap());
+        let kept = text
+            .lines()
+            .filter(|line| !["certificate", "key", "ca"].contains(&line.split(' ').next().unwrap()));
+        std::fs::write(dir.join("front.toml"), kept.collect::<Vec<_>>().join("\n")).unwrap();
+        let mut check = Command::new(&programs().front);
+        let output =
+            check.arg("--check-config").arg("--config").arg(dir.join("front.toml")).output().await.unwrap();
+        assert!(
+            output.status.success() && said(&output).contains("b at 192.0.2.12:5696"),
+            "{}",
+            said(&output)
+        );
+
+        let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+        let mut check = Command::new("keepalived");
+        check.env("PATH", path).arg("-t").arg("-f").arg(dir.join("keepalived.conf"));
+        match check.output().await {
+            Ok(output) => assert!(output.status.success(), "{}", said(&output)),
+            Err(_) => println!("skipped: keepalived is not installed, and its configuration is not checked"),
+        }
+    }
+}
