@@ -26,8 +26,7 @@ Examples:
   kms front drain node2               no new connections go there, before its restart
   kms front ready node2               they do again
   kms front status --socket kms-lab/front/admin.sock
-  kms front init --vip 192.0.2.10 --interface eth0 --peer 192.0.2.22 --out fronts \
-      --nodes 192.0.2.11,192.0.2.12,192.0.2.13
+  kms front init --vip 192.0.2.10 --interface eth0 --peer 192.0.2.22 --out fronts
 
 In CHECKS, the newest on the right: the higher, the slower the node answered; × is no answer.
 `status` exits with 1 while clients are not fully served (Degraded, Down).")]

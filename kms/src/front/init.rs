@@ -242,7 +242,8 @@ mod tests {
             check(&pair).map_err(|error| error.to_string())
         };
         check(|_| {}).unwrap();
-        let wrong: [(fn(&mut Pair), &str); 5] = [
+        type Change = fn(&mut Pair);
+        let wrong: [(Change, &str); 5] = [
             (|pair| pair.hosts[1] = pair.hosts[0], "--peer"),
             (|pair| pair.vip = pair.hosts[0], "able to move"),
             (|pair| pair.vip = "2001:db8::10".parse().unwrap(), "two kinds"),

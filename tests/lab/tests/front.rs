@@ -316,8 +316,20 @@ async fn without_a_front_clients_go_to_the_first_node() {
 async fn what_init_writes_is_taken_by_keepalived_and_by_the_front() {
     let temporary = tempfile::tempdir().unwrap();
     let out = temporary.path().join("fronts");
-    let words = "front init --vip 192.0.2.10 --interface lo --address 192.0.2.21 --peer 192.0.2.22 --nodes 192.0.2.11,b=192.0.2.12";
-    let output = kms(&words.split(' ').collect::<Vec<_>>()).arg("--out").arg(&out).output().await.unwrap();
+    // keepalived takes no configuration for an interface that is not there, nor for lo.
+    let interfaces = std::fs::read_dir("/sys/class/net").unwrap().map(|entry| entry.unwrap().file_name());
+    let other = interfaces.map(|name| name.into_string().unwrap()).find(|name| name.starts_with('e'));
+    let interface = other.clone().unwrap_or_else(|| "eth0".to_owned());
+    let words = "front init --vip 192.0.2.10 --interface IF --address 192.0.2.21 --peer 192.0.2.22 --nodes 192.0.2.11,b=192.0.2.12";
+    let output = kms(&words
+        .split(' ')
+        .map(|word| if word == "IF" { interface.as_str() } else { word })
+        .collect::<Vec<_>>())
+    .arg("--out")
+    .arg(&out)
+    .output()
+    .await
+    .unwrap();
     assert!(output.status.success(), "{}", said(&output));
     for host in ["front1", "front2"] {
         let dir = out.join(host);
@@ -341,6 +353,9 @@ async fn what_init_writes_is_taken_by_keepalived_and_by_the_front() {
         let mut check = Command::new("keepalived");
         check.env("PATH", path).arg("-t").arg("-f").arg(dir.join("keepalived.conf"));
         match check.output().await {
+            Ok(_) if other.is_none() => {
+                println!("skipped: there is no network interface to check keepalived's configuration for");
+            }
             Ok(output) => assert!(output.status.success(), "{}", said(&output)),
             Err(_) => println!("skipped: keepalived is not installed, and its configuration is not checked"),
         }
