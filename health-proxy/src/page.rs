@@ -20,7 +20,7 @@ const NOTE: &str = "{{note}}";
 
 /// What the browser may do. Pictures are the one of the tab, which the script paints.
 pub const POLICY: &str = "default-src 'none'; script-src 'sha256-dQw/V4flUhxkZwtDQMUF3FEryQbPh6MJF71s3d2CNN8='; \
-                          style-src 'sha256-uQ8CyG3qeaj8gfUrlythkCX3O0yBPt3sQRmo6zLkcow='; connect-src 'self'; img-src data:; \
+                          style-src 'sha256-0vHeV3Y5LbQJpoNuOfo/pRUXTejDf8cFTugml3xfe9A='; connect-src 'self'; img-src data:; \
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(crate) async fn page(State(admin): State<Arc<Admin>>) -> Result<Response, Ailing> {
