@@ -36,7 +36,7 @@ pub enum Outcome {
     Refused,
 }
 
-/// The names of outcomes in JSON, in the order of [`Outcome::index`].
+/// The names of outcomes in JSON, in the order of `Outcome::index`.
 pub const OUTCOMES: [&str; 8] =
     ["finished", "idle", "client_gone", "silent", "node_gone", "reset", "no_node", "refused"];
 

@@ -42,7 +42,7 @@ enum Command {
         #[command(flatten)]
         which: Which,
     },
-    /// Give a node no new connections; those that it has may end, within [health] drain_time_max_ms
+    /// Give a node no new connections; those that it has may end, within the front's drain_time_max_ms
     Drain(Target),
     /// Give a drained node connections again
     Ready(Target),
@@ -62,7 +62,7 @@ struct Target {
 /// Which front.
 #[derive(Debug, clap::Args)]
 struct Which {
-    /// The front's socket, its [admin] socket [default: ./kms-lab/front/admin.sock, else
+    /// The front's socket, as its configuration names it [default: ./kms-lab/front/admin.sock, else
     /// /run/health-proxy/admin.sock]
     #[arg(long, env = "KMS_FRONT_SOCKET", value_name = "PATH", hide_env_values = true)]
     socket: Option<PathBuf>,
