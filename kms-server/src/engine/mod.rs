@@ -216,6 +216,11 @@ impl Engine {
         }
     }
 
+    /// The place of the newest entry in this node's log, decided or not; 0 where it is empty.
+    pub fn last(&self) -> u64 {
+        self.inner.log.range().1
+    }
+
     /// Where this node stands, now and at every change.
     pub fn role(&self) -> watch::Receiver<Role> {
         self.inner.role.clone()

@@ -14,7 +14,7 @@ use std::time::Duration;
 use kmip::RequestMessage;
 use kms_core::{Draft, Event, Outcome, Refusal, Token, is_read_only};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use super::change;
@@ -44,6 +44,9 @@ const QUEUE_MAX: usize = 1024;
 
 /// Commands in flight at once. More would be decided on ever staler ground for no more throughput.
 const FLIGHTS_MAX: usize = 4;
+
+/// How long one try to take office waits for what the log holds.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two tries to take office while the term's first entry is not committed yet.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(20);
@@ -177,13 +180,17 @@ impl Task {
         }
     }
 
-    /// Waits until everything that any leader before may have committed is applied here. Deciding on less could give a
-    /// name twice.
+    /// Waits until everything that any leader before may have committed is applied here, and whatever else this node's log
+    /// holds: it may have led in this very term before, and what it proposed then can come to be still. Deciding on less
+    /// could give a name twice, or carry out twice what has one token.
     async fn settled(&self) -> bool {
-        if let Ok(index) = self.engine.read_index().await
-            && self.engine.wait_applied(index).await.is_ok()
-        {
-            return true;
+        if let Ok(index) = self.engine.read_index().await {
+            // What was proposed before the read index was asked for stands in the log by now.
+            let all = index.max(self.engine.last());
+            // Entries that a next leader takes back are never applied.
+            if let Ok(Ok(())) = timeout(SETTLE_TIMEOUT, self.engine.wait_applied(all)).await {
+                return true;
+            }
         }
         // The role's watch may still say that we lead; not to spin on it.
         tokio::time::sleep(SETTLE_INTERVAL).await;
@@ -194,16 +201,17 @@ impl Task {
     async fn lead(&mut self, term: u64) -> bool {
         let mut ahead = Ahead { decider: u64::from_be_bytes(entropy::array()), ..Ahead::default() };
         let mut flights: VecDeque<Flight> = VecDeque::new();
-        // Once a command in flight was lost, whatever was decided behind it stood on nothing.
+        // Once a command in flight was lost, whatever was decided behind it stood on nothing. A group without one that
+        // could not be confirmed is lost by itself: nothing stood on it, and what is in flight behind it is still ahead.
         let mut lost = false;
         let open = loop {
             tokio::select! {
                 biased;
                 landed = first_landed(&mut flights) => {
                     let Some(flight) = flights.pop_front() else { continue };
+                    lost = flight.changed && !landed;
                     self.answer(flight, landed);
-                    if !landed {
-                        lost = true;
+                    if lost {
                         break true;
                     }
                 }
@@ -225,9 +233,10 @@ impl Task {
         // lost else. Not here: the next term must not wait for it.
         tokio::spawn(async move {
             for flight in flights {
-                lost = lost || !flight.landed.await;
+                let landed = !lost && flight.landed.await;
+                lost = lost || flight.changed && !landed;
                 for (decision, answer) in flight.answers {
-                    let _ = answer.send(if lost { Decision::Lost } else { decision });
+                    let _ = answer.send(if landed { decision } else { Decision::Lost });
                 }
             }
         });

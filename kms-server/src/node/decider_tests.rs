@@ -1,6 +1,7 @@
 //! What the decider decides, and how a token keeps it to its word.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kmip::RequestMessage;
 use kmip::enumeration::ResultReason;
@@ -93,6 +94,33 @@ async fn what_was_refused_when_it_was_sent_again_is_not_done_by_the_first_try_th
     let late = outcome(decide(taker, destroy(), TOKEN, false, before).await);
     assert_eq!(late.encoded, refused.encoded);
     assert_eq!(reason(&bed.ask(1, destroy()).await), None, "it could be done by then");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_flight_while_a_leader_is_cut_off_for_a_while_is_not_done_again_when_it_goes_on_leading() {
+    let bed = Bed::of(3).await;
+    let leader = bed.leader().await;
+    let taker = bed.taker(leader);
+    let active = bed.create(leader, "one").await;
+    let term = taker.roles.borrow().term;
+    // Each from each, so that no other is elected.
+    (1..=3).for_each(|node| bed.net.cut(node));
+    let at_once = async |request, token| {
+        let taker = taker.clone();
+        let decision = tokio::spawn(async move { decide(&taker, request, token, false, 0).await });
+        // So that each is a group of its own.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        decision
+    };
+    // Refused, and yet a majority has to say that it was right to be.
+    let unchanged = at_once(destroying(&active), [1; 16]).await;
+    let first = at_once(creation("two"), TOKEN).await;
+    assert!(matches!(unchanged.await.unwrap(), Decision::Lost));
+    bed.net.heal();
+    let again = outcome(decide(taker, creation("two"), TOKEN, true, 0).await);
+    assert_eq!(outcome(first.await.unwrap()).encoded, again.encoded);
+    assert_eq!(taker.state.held().objects.len(), 2);
+    assert_eq!(taker.roles.borrow().term, term, "another was elected, so this showed nothing");
 }
 
 #[tokio::test(start_paused = true)]
