@@ -105,16 +105,15 @@ async fn what_is_in_flight_while_a_leader_is_cut_off_for_a_while_is_not_done_aga
     let term = taker.roles.borrow().term;
     // Each from each, so that no other is elected.
     (1..=3).for_each(|node| bed.net.cut(node));
-    let at_once = async |request, token| {
+    let at_once = |request, token| {
         let taker = taker.clone();
-        let decision = tokio::spawn(async move { decide(&taker, request, token, false, 0).await });
-        // So that each is a group of its own.
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        decision
+        tokio::spawn(async move { decide(&taker, request, token, false, 0).await })
     };
     // Refused, and yet a majority has to say that it was right to be.
-    let unchanged = at_once(destroying(&active), [1; 16]).await;
-    let first = at_once(creation("two"), TOKEN).await;
+    let unchanged = at_once(destroying(&active), [1; 16]);
+    // So that each is a group of its own.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let first = at_once(creation("two"), TOKEN);
     assert!(matches!(unchanged.await.unwrap(), Decision::Lost));
     bed.net.heal();
     let again = outcome(decide(taker, creation("two"), TOKEN, true, 0).await);
