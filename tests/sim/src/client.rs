@@ -90,6 +90,7 @@ impl Client {
                 0..45 => self.bring_forward(node).await,
                 45..57 => self.mark(node).await,
                 57..65 => self.read_board(node).await,
+                65..70 => self.ask_in_vain(node).await,
                 _ => {
                     let count = self.world.oracle().keys.len();
                     if count > 0 {
@@ -244,6 +245,21 @@ impl Client {
                     &answer,
                 ));
             }
+        }
+    }
+
+    /// A change that comes to nothing: no entry of the log comes of it, and yet the leader decides it among those that are
+    /// in flight.
+    async fn ask_in_vain(&self, node: u64) {
+        if let Heard::Answer { mut items, .. } =
+            ask(&self.world, self.me, node, vec![request::destroy_nothing()]).await
+            && let Some(said) = items.pop()
+            && !matches!(said, Said::NotFound | Said::Unavailable | Said::Perhaps)
+        {
+            let answer = format!("it is answered {said:?}");
+            self.world.hold(invariants::a_valid_request_is_refused_only_for_want_of_a_majority(
+                "nothing", node, &answer,
+            ));
         }
     }
 

@@ -108,11 +108,12 @@ impl Faults {
             0..28 => self.crash(sim, world, aimed),
             // In the moment when a client may hear that something is done.
             28..38 => self.armed = true,
-            38..50 => {
+            38..43 => self.each_from_each(sim, world),
+            43..52 => {
                 let other = self.other_than(world, aimed);
                 self.on_links(sim, world, &[(aimed, other)], Fault::Cut);
             }
-            50..62 => {
+            52..62 => {
                 let other = self.other_than(world, aimed);
                 let way = if self.rng.random_bool(0.5) { (aimed, other) } else { (other, aimed) };
                 self.on_links(sim, world, &[way], Fault::CutOneWay);
@@ -173,6 +174,13 @@ impl Faults {
         let links: Vec<_> =
             others.map(|other| if reversed { (other, node) } else { (node, other) }).collect();
         self.on_links(sim, world, &links, fault);
+    }
+
+    /// Nobody reaches anybody: no other is elected, and the leader goes on with what it had in flight.
+    fn each_from_each(&mut self, sim: &mut Sim<'_>, world: &World) {
+        let pairs = world.nodes().flat_map(|one| world.nodes().map(move |other| (one, other)));
+        let links: Vec<_> = pairs.filter(|(one, other)| one < other).collect();
+        self.on_links(sim, world, &links, Fault::Cut);
     }
 
     /// The same fault on these links for the same time, where there is none yet.

@@ -85,6 +85,11 @@ pub(crate) fn step(key: &Key, step: u64) -> RequestPayload {
     }
 }
 
+/// Destroy, of an object that there never was.
+pub(crate) fn destroy_nothing() -> RequestPayload {
+    destroy::Request { unique_identifier: Some("00000000-0000-4000-8000-000000000000".to_owned()) }.into()
+}
+
 /// One more mark on an object that everyone marks.
 pub(crate) fn add_mark(unique_identifier: &str, mark: &str, bytes: usize) -> RequestPayload {
     let unique_identifier = Some(unique_identifier.to_owned());
