@@ -132,6 +132,9 @@ async fn three_nodes_with_threads_that_write_decide_in_real_time() {
     for node in cluster.nodes.values() {
         node.engine().wait_applied(index).await.unwrap();
         assert_eq!(node.journal.commands.lock().unwrap().len(), 200);
+    }
+    // Not before all have applied: one that lags would hear of nothing more.
+    for node in cluster.nodes.values() {
         node.engine().end().await;
     }
 }
