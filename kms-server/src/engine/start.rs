@@ -29,8 +29,17 @@ const KEPT_ENTRIES: u64 = 1000;
 pub(super) async fn start(parts: Parts) -> Result<Inner, EngineError> {
     let began = tokio::time::Instant::now();
     let config = Arc::new(config(&parts.timing, parts.snapshot_every)?);
-    let Parts { me, timing, log, writing, snapshots: store, snapshot_every, machine, links, election_seed } =
-        parts;
+    let Parts {
+        me,
+        timing,
+        mut log,
+        writing,
+        snapshots: store,
+        snapshot_every,
+        machine,
+        links,
+        election_seed,
+    } = parts;
     if me == 0 {
         return Err(EngineError::Settings("a node's number is 1 or more".to_owned()));
     }
@@ -41,6 +50,12 @@ pub(super) async fn start(parts: Parts) -> Result<Inner, EngineError> {
             "the log was written by a version that did not replicate; hint: salvage it into a new node"
                 .to_owned(),
         ));
+    }
+    if stored.is_none() {
+        // It is durable with the first entry, which is synced before the first vote is: were the power cut between the two,
+        // the log would look like one of that version.
+        let written = log.put_metadata(&Metadata::default().encode());
+        written.map_err(|error| EngineError::Storage(error.to_string()))?;
     }
     let vote = stored.and_then(|metadata| metadata.vote);
     // A node that voted may hold a snapshot that another node sent, ahead of its own log; a node that did not has lost

@@ -44,13 +44,16 @@ async fn a_follower_whose_sync_fails_acknowledges_nothing_and_votes_no_more() {
     assert!(cluster.node(other).journal.texts().is_empty());
 }
 
-/// A log in which one entry cannot be read.
-struct Damaged {
+/// A log with something wrong.
+struct Faulty {
     log: crate::disk::MemoryLog,
-    place: u64,
+    /// An entry that cannot be read.
+    damaged: Option<u64>,
+    /// Syncs after which the power is cut.
+    syncs: u64,
 }
 
-impl Log for Damaged {
+impl Log for Faulty {
     fn first(&self) -> u64 {
         self.log.first()
     }
@@ -67,9 +70,9 @@ impl Log for Damaged {
         self.log.purge_to(index)
     }
     fn read(&self, range: std::ops::Range<u64>, bytes_max: usize) -> Result<Vec<Entry>, LogError> {
-        if range.contains(&self.place) {
+        if let Some(index) = self.damaged.filter(|place| range.contains(place)) {
             let what = "a bit was flipped".to_owned();
-            return Err(LogError::Damaged { path: "log".into(), index: self.place, what });
+            return Err(LogError::Damaged { path: "log".into(), index, what });
         }
         self.log.read(range, bytes_max)
     }
@@ -80,7 +83,10 @@ impl Log for Damaged {
         self.log.metadata()
     }
     fn sync(&mut self) -> Result<(), LogError> {
-        self.log.sync()
+        match self.log.syncs() < self.syncs {
+            true => self.log.sync(),
+            false => Err(LogError::Ended),
+        }
     }
     fn syncs(&self) -> u64 {
         self.log.syncs()
@@ -94,7 +100,7 @@ async fn a_damaged_entry_keeps_the_node_from_starting_and_is_named() {
     let place = cluster.say(leader, "one").await;
     cluster.say(leader, "two").await;
     cluster.node_mut(leader).crash();
-    let log = Damaged { log: cluster.node(leader).disk.open(), place };
+    let log = Faulty { log: cluster.node(leader).disk.open(), damaged: Some(place), syncs: u64::MAX };
     let error = cluster.node_mut(leader).start_on(Box::new(log)).await.unwrap_err();
     assert!(error.to_string().contains(&format!("entry {place} is damaged: a bit was flipped")), "{error}");
     // It did not lock anything: the node starts on a log that is whole.
@@ -111,6 +117,32 @@ async fn a_log_of_a_version_that_did_not_replicate_is_refused_with_a_way_out() {
     log.append(&[Entry { index: 1, bytes: vec![1] }]).unwrap();
     let error = cluster.node_mut(1).start_on(Box::new(log)).await.unwrap_err();
     assert!(error.to_string().contains("hint: salvage"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_power_cut_after_any_sync_of_the_first_start_leaves_what_the_next_start_goes_on_with() {
+    let mut is_founded = false;
+    let mut syncs = 0;
+    while !is_founded {
+        let mut cluster = Cluster::empty(10, Writing::Inline);
+        cluster.add(1).await;
+        cluster.node_mut(1).crash();
+        let log = Faulty { log: cluster.node(1).disk.open(), damaged: None, syncs };
+        // The power may be cut before it has started.
+        if let Ok(engine) = cluster.node_mut(1).start_on(Box::new(log)).await {
+            is_founded = engine.found(member(1)).await.is_ok();
+        }
+        cluster.node_mut(1).crash();
+        let engine =
+            cluster.node_mut(1).start().await.unwrap_or_else(|error| panic!("{syncs} syncs: {error}"));
+        if engine.is_pristine() {
+            engine.found(member(1)).await.unwrap();
+        }
+        let leader = cluster.leader().await;
+        cluster.say(leader, "one").await;
+        syncs += 1;
+    }
+    assert!(syncs > 2, "{syncs} syncs cut nothing apart");
 }
 
 #[tokio::test(start_paused = true)]
