@@ -32,6 +32,14 @@ fn the_reference_is_a_configuration_once_it_has_a_node() {
 }
 
 #[test]
+fn nodes_stay_in_the_order_of_the_file() {
+    let text = "[nodes]\nzoe = \"192.0.2.9:5696\"\nann = \"192.0.2.1:5696\"\n";
+    let config = Config::parse(text, Path::new("")).unwrap();
+    let names: Vec<_> = config.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["zoe", "ann"]);
+}
+
+#[test]
 fn every_mistake_is_named_at_once_with_line_key_and_a_way_out() {
     let text = "[front]\nlisen = \"0.0.0.0:1\"\nmode = \"replay\"\n[nodes]\na = \"kms1.example.test\"\n\"b c\" = \
                 \"192.0.2.1:1\"\n[limits]\nconnections_max = 0\n[heath]\n[probe]\nkind = \"kmip\"\nserver_name = \"x\"\n";

@@ -64,6 +64,8 @@ impl Values {
                 }
             }
         }
+        // The parser gives them by name.
+        values.nodes.sort_by_key(|node| node.line);
         // TOML that broke off may have had them in the part that is not seen.
         if errors.is_empty()
             && values.nodes.is_empty()
