@@ -3,7 +3,6 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -64,7 +63,6 @@ pub(crate) struct Front {
     pub(crate) takes_orders: bool,
     clients: Mutex<Clients>,
     words: mpsc::Sender<Word>,
-    random: Random,
 }
 
 impl Front {
@@ -86,7 +84,6 @@ impl Front {
             takes_orders,
             clients: Mutex::default(),
             words,
-            random: Random::new(),
         }
     }
 
@@ -105,26 +102,7 @@ impl Front {
 
     /// Any number, new each time: for the choice among equals, not for secrets.
     pub(crate) fn random(&self) -> u64 {
-        self.random.next()
-    }
-}
-
-/// SplitMix64 from a seed of the standard library's, which the system gave.
-#[derive(Debug)]
-struct Random {
-    state: AtomicU64,
-}
-
-impl Random {
-    fn new() -> Self {
-        Self { state: AtomicU64::new(RandomState::new().build_hasher().finish()) }
-    }
-
-    fn next(&self) -> u64 {
-        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut z = self.state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        // The standard library draws a seed from the system once a thread, and counts up from it.
+        RandomState::new().build_hasher().finish()
     }
 }
