@@ -16,12 +16,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
+use daemon::bounded::Bounded;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use crate::bounded::Bounded;
 use crate::clients::ClientsView;
 use crate::events::{EVENT_STREAMS_MAX, events};
 use crate::front::Front;

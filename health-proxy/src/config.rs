@@ -2,18 +2,17 @@
 //!
 //! The keys, with defaults and bounds, are one table in [`keys`]. An unknown key is a mistake.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-pub mod keys;
-mod values;
+use daemon::log::Format;
+use daemon::settings::{Entry, Mistake, Mistakes, Values};
 
-use self::values::Values;
+pub mod keys;
+
 use crate::file;
 use crate::health::Settings;
 use crate::limits::Limits;
-use crate::log::Format;
 use crate::probe::{Kind, ProbeFiles, Prober};
 use crate::token::Token;
 
@@ -81,50 +80,6 @@ pub struct LogKeys {
     pub level: String,
 }
 
-/// One mistake in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// The line in the file, from 1, where there is one.
-    pub line: Option<usize>,
-    /// What is wrong, with a hint.
-    pub message: String,
-}
-
-impl Mistake {
-    fn at(line: Option<usize>, message: impl Into<String>) -> Self {
-        Self { line, message: message.into() }
-    }
-
-    fn key(line: Option<usize>, section: &str, name: &str, why: impl fmt::Display) -> Self {
-        Self::at(line, format!("[{section}] {name}: {why}"))
-    }
-}
-
-/// Every mistake in a configuration file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistakes {
-    /// The file.
-    pub path: PathBuf,
-    /// The mistakes, by line.
-    pub list: Vec<Mistake>,
-}
-
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, count) = (self.path.display(), self.list.len());
-        write!(f, "{path} has {count} mistake{}:", if count == 1 { "" } else { "s" })?;
-        for mistake in &self.list {
-            match mistake.line {
-                Some(line) => write!(f, "\n  line {line}: {}", mistake.message)?,
-                None => write!(f, "\n  {}", mistake.message)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Mistakes {}
-
 impl Config {
     /// Reads and checks the file at `path`, and the files it names.
     ///
@@ -134,34 +89,29 @@ impl Config {
         let text = match file::read(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) => {
-                let list = vec![Mistake::at(None, error.to_string())];
-                return Err(Mistakes { path: path.to_owned(), list });
+                return Err(Mistakes::by_line(path, vec![Mistake::at(None, error.to_string())]));
             }
         };
         let base = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, base).map_err(|mut list| {
-            list.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
-            Mistakes { path: path.to_owned(), list }
-        })
+        Self::parse(&text, base).map_err(|list| Mistakes::by_line(path, list))
     }
 
     /// Checks a file's text; relative paths start at `base`.
     fn parse(text: &str, base: &Path) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Vec::new();
-        let values = Values::parse(text, base, &mut mistakes);
-        check_nodes(values.nodes(), &mut mistakes);
-        let front = front(&values, &mut mistakes);
+        let values = keys::TABLE.parse(text, base, &mut mistakes);
+        let nodes = nodes(&values, &mut mistakes);
+        let front = front(&values, &nodes, &mut mistakes);
         let prober = prober(&values, &mut mistakes);
         let admin = admin(&values, front.listen, &mut mistakes);
-        let format = match values.text("log", "format").as_deref() {
-            Some("json") => Format::Json,
-            _ => Format::Text,
+        let log = LogKeys {
+            format: Format::of(values.text("log", "format").as_deref()),
+            level: values.text("log", "level").unwrap_or_default(),
         };
-        let log = LogKeys { format, level: values.text("log", "level").unwrap_or_default() };
         match prober {
             Some(prober) if mistakes.is_empty() => Ok(Self {
                 front,
-                nodes: values.nodes().to_vec(),
+                nodes,
                 prober,
                 health: settings(&values),
                 limits: limits(&values),
@@ -194,7 +144,13 @@ impl Config {
     }
 }
 
-fn check_nodes(nodes: &[NodeAt], mistakes: &mut Vec<Mistake>) {
+fn nodes(values: &Values, mistakes: &mut Vec<Mistake>) -> Vec<NodeAt> {
+    // The table takes addresses only.
+    let node = |entry: &Entry| {
+        let address = entry.text.parse().ok()?;
+        Some(NodeAt { name: entry.name.clone(), address, line: entry.line })
+    };
+    let nodes: Vec<NodeAt> = values.entries(keys::NODES).filter_map(node).collect();
     for (place, node) in nodes.iter().enumerate() {
         let line = Some(node.line);
         if let Some(before) = nodes[..place].iter().find(|before| before.address == node.address) {
@@ -210,11 +166,12 @@ fn check_nodes(nodes: &[NodeAt], mistakes: &mut Vec<Mistake>) {
         let why = format!("[{}] has {} nodes, {NODES_MAX} is the most", keys::NODES, nodes.len());
         mistakes.push(Mistake::at(None, why));
     }
+    nodes
 }
 
-fn front(values: &Values, mistakes: &mut Vec<Mistake>) -> FrontKeys {
+fn front(values: &Values, nodes: &[NodeAt], mistakes: &mut Vec<Mistake>) -> FrontKeys {
     let listen = values.address("front", "listen");
-    if let Some(node) = values.nodes().iter().find(|node| node.address == listen) {
+    if let Some(node) = nodes.iter().find(|node| node.address == listen) {
         let why = format!("{listen} is the node {} too: the front would connect to itself", node.name);
         mistakes.push(Mistake::key(values.line("front", "listen"), "front", "listen", why));
     }

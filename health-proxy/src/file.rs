@@ -1,16 +1,10 @@
-//! Reading files that an operator names, bounded, and refusing secrets that others can read.
+//! Reading files that an operator names, and what is said of those that cannot be used.
 
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use daemon::file::{self, FILE_BYTES_MAX, Openness};
 use zeroize::Zeroizing;
-
-/// Bytes of a certificate, key or configuration file; larger ones are refused unread.
-pub(crate) const FILE_BYTES_MAX: u64 = 1 << 20;
-
-/// Who may use a secret file besides its owner: its group may read it, no more.
-const FORBIDDEN_MODE: u32 = 0o037;
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,24 +21,15 @@ pub(crate) enum FileError {
 
 /// Reads a file, at most [`FILE_BYTES_MAX`].
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    let failed = |error| FileError::Read { path: path.to_owned(), error };
-    let mut bytes = Zeroizing::new(Vec::new());
-    // A device or pipe says it has no bytes and then gives them without end.
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    match bytes.len() as u64 {
-        0..=FILE_BYTES_MAX => Ok(bytes),
-        _ => Err(FileError::TooLarge { path: path.to_owned() }),
-    }
+    let bytes = file::read(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
+    bytes.ok_or_else(|| FileError::TooLarge { path: path.to_owned() })
 }
 
-/// Reads a file with a private key; refuses one that others may read.
+/// Reads a file with a private key; refuses one that others than its owner's group may read.
 pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    let metadata =
-        std::fs::metadata(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
-    let mode = metadata.permissions().mode() & 0o7777;
-    match mode & FORBIDDEN_MODE {
-        0 => read(path),
-        _ => Err(FileError::OpenToOthers { path: path.to_owned(), mode }),
+    match file::too_open(path, Openness::GroupMayRead) {
+        Ok(None) => read(path),
+        Ok(Some(mode)) => Err(FileError::OpenToOthers { path: path.to_owned(), mode }),
+        Err(error) => Err(FileError::Read { path: path.to_owned(), error }),
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use daemon::throttle::Throttle;
 use tokio::sync::mpsc;
 
 use crate::clients::Clients;
@@ -16,7 +17,6 @@ use crate::judge::Word;
 use crate::limits::{Held, Limits, Seats};
 use crate::metrics::Metrics;
 use crate::roster::View;
-use crate::throttle::Throttle;
 
 /// What a reload exchanges, for connections that begin after it.
 #[derive(Clone, Debug)]

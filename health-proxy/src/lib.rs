@@ -13,7 +13,6 @@
 //! - [`config`] reads the file, [`run`] is the program's life.
 
 pub mod admin;
-mod bounded;
 pub mod certificate;
 pub mod choose;
 pub mod clients;
@@ -27,7 +26,6 @@ pub mod history;
 pub mod judge;
 pub mod limits;
 pub mod listener;
-pub mod log;
 pub mod metrics;
 pub mod minutes;
 pub mod operator;
@@ -38,6 +36,5 @@ pub mod roster;
 pub mod run;
 pub mod splice;
 pub mod status;
-mod throttle;
 pub mod token;
 pub mod vip;

@@ -1,11 +1,12 @@
 //! The clients' port: accepts, counts, and hands each connection to a session.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use daemon::port;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::warn;
 
@@ -24,15 +25,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// What the system says, such as that another program listens there.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
-        socket.set_only_v6(false)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    port::bind(address, BACKLOG)
 }
 
 /// Accepts until it is dropped. Sessions go on without it.
@@ -41,7 +34,7 @@ pub(crate) async fn accept(listener: TcpListener, front: Arc<Front>) {
         match listener.accept().await {
             Ok((tcp, address)) => take(tcp, address, &front),
             Err(error) => {
-                if let Some(note) = front.throttle.admit(front.clock.now()) {
+                if let Some(note) = front.throttle.admit() {
                     warn!("cannot accept a connection: {error}; hint: is LimitNOFILE= high enough?{note}");
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -62,7 +55,7 @@ fn take(tcp: TcpStream, address: SocketAddr, front: &Arc<Front>) {
             reset(&tcp);
             front.metrics.refused(full);
             front.clients().refused(front.clock.now(), address.ip());
-            let Some(note) = front.throttle.admit(front.clock.now()) else { return };
+            let Some(note) = front.throttle.admit() else { return };
             let (name, max) = match full {
                 Full::All => ("connections_max", tuning.limits.connections_max),
                 Full::Address => ("connections_per_address_max", tuning.limits.connections_per_address_max),

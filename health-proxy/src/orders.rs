@@ -82,7 +82,7 @@ async fn guard(
         check(request.headers(), machine.trim(), admin.token.as_ref(), &mut wrong, (now, peer))
     };
     let Err(refusal) = checked else { return next.run(request).await };
-    if let Some(note) = admin.front.throttle.admit(now) {
+    if let Some(note) = admin.front.throttle.admit() {
         warn!(%peer, "an order on the admin port was refused: {}{note}", refusal.1.error);
     }
     (refusal.0, Json(refusal.1)).into_response()

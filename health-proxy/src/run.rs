@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use daemon::life::{self, NotifyState, notify};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -91,7 +91,7 @@ pub async fn run(path: PathBuf, config: Config, lifeline: bool) -> anyhow::Resul
 
     let socket = config.admin.socket.clone();
     let mut running = Running { path, config, front, judge: words, clients };
-    let mut cut = std::pin::pin!(lifeline_cut(lifeline));
+    let mut cut = std::pin::pin!(life::lifeline(lifeline));
     let ended = loop {
         tokio::select! {
             () = &mut cut => break "standard input closed",
@@ -213,21 +213,6 @@ async fn again(hang_up: &mut Signal) {
     }
 }
 
-/// Waits until whoever started the front with `--lifeline` is gone, however it went: the other end of its standard
-/// input is closed then.
-async fn lifeline_cut(watched: bool) {
-    if !watched {
-        return std::future::pending().await;
-    }
-    let (gone, wait) = oneshot::channel();
-    // A thread of its own, as a read of standard input cannot be given up; it ends with the process.
-    std::thread::spawn(move || {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        let _ = gone.send(());
-    });
-    let _ = wait.await;
-}
-
 fn say_probe(config: &Config) {
     match config.prober.blind_to() {
         None => info!("probes: {}", config.prober),
@@ -248,11 +233,5 @@ fn raise_descriptors(config: &Config) {
             "{possible} descriptors are allowed, connections_max={} may need {needed}; hint: LimitNOFILE={needed}",
             config.limits.connections_max
         );
-    }
-}
-
-fn notify(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        warn!("cannot tell systemd: {error}");
     }
 }

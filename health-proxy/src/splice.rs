@@ -69,7 +69,7 @@ async fn session(front: &Front, tuning: &Tuning, mut client: TcpStream, address:
     let connected = Box::pin(connect::connect(request)).await;
     let Some(Connected { mut node, presence, mut resets }) = connected else {
         reset(&client);
-        if let Some(note) = front.throttle.admit(front.clock.now()) {
+        if let Some(note) = front.throttle.admit() {
             warn!(%address, "client reset: no node could be connected to within node_wait_ms{note}");
         }
         return End::NoNode;

@@ -12,10 +12,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use daemon::log::Format;
 use serde::Serialize;
 
 use crate::certificate::{UnixSeconds, utc};
-use crate::log::Format;
 
 /// Characters of a Unique Identifier that are kept; a client may send any text there.
 pub const IDENTIFIER_CHARACTERS_MAX: usize = 128;

@@ -2,21 +2,21 @@
 //!
 //! The keys, with defaults and bounds, are one table in [`keys`]. An unknown key is a mistake.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use daemon::file::{self, Openness};
+use daemon::log::Format;
+use daemon::settings::{Mistake, Mistakes, Values};
+
 mod cluster;
 pub mod keys;
-mod values;
 
 pub(crate) use self::cluster::kmip_address;
 pub use self::cluster::{Cluster, JoinPaths, Timing};
-use self::values::Values;
 use crate::certificate::{UnixSeconds, utc};
-use crate::identity::{self, FileError, Loaded, Openness};
-use crate::log::Format;
+use crate::identity::{self, Loaded};
 use crate::root_key::{RootKey, Source};
 use crate::session::Bounds;
 
@@ -101,53 +101,9 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self::from_values(&Values::default())
+        Self::from_values(&keys::TABLE.defaults())
     }
 }
-
-/// One mistake in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// The line in the file, from 1, where there is one.
-    pub line: Option<usize>,
-    /// What is wrong, with a hint.
-    pub message: String,
-}
-
-impl Mistake {
-    fn at(line: Option<usize>, message: impl Into<String>) -> Self {
-        Self { line, message: message.into() }
-    }
-
-    fn key(line: Option<usize>, section: &str, name: &str, why: impl fmt::Display) -> Self {
-        Self::at(line, format!("[{section}] {name}: {why}"))
-    }
-}
-
-/// Every mistake in a configuration file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistakes {
-    /// The file.
-    pub path: PathBuf,
-    /// The mistakes, by line.
-    pub list: Vec<Mistake>,
-}
-
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, count) = (self.path.display(), self.list.len());
-        write!(f, "{path} has {count} mistake{}:", if count == 1 { "" } else { "s" })?;
-        for mistake in &self.list {
-            match mistake.line {
-                Some(line) => write!(f, "\n  line {line}: {}", mistake.message)?,
-                None => write!(f, "\n  {}", mistake.message)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Mistakes {}
 
 impl Config {
     /// Reads and checks the file at `path`, and the files it names. Certificates are held against `now`.
@@ -156,19 +112,15 @@ impl Config {
         let text = match identity::read_file(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) => {
-                let list = vec![Mistake::at(None, error.to_string())];
-                return Err(Mistakes { path: path.to_owned(), list });
+                return Err(Mistakes::by_line(path, vec![Mistake::at(None, error.to_string())]));
             }
         };
         let base = path.parent().unwrap_or(Path::new(""));
-        let values = Values::parse(&text, base, &mut mistakes);
+        let values = keys::TABLE.parse(&text, base, &mut mistakes);
         let config = Self::from_values(&values, now, &mut mistakes);
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),
-            _ => {
-                mistakes.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
-                Err(Mistakes { path: path.to_owned(), list: mistakes })
-            }
+            _ => Err(Mistakes::by_line(path, mistakes)),
         }
     }
 
@@ -230,10 +182,6 @@ impl Config {
             let why = format!("its directory {} is not there", directory.display());
             mistakes.push(Mistake::key(values.line("audit", "file"), "audit", "file", why));
         }
-        let format = match values.text("log", "format").as_deref() {
-            Some("json") => Format::Json,
-            _ => Format::Text,
-        };
         Some(Self {
             node: values.text("node", "name")?,
             data_dir: data_dir?,
@@ -243,7 +191,10 @@ impl Config {
             timing,
             root_key: root_key?,
             limits: Limits::from_values(values),
-            log: Log { format, level: values.text("log", "level")? },
+            log: Log {
+                format: Format::of(values.text("log", "format").as_deref()),
+                level: values.text("log", "level")?,
+            },
             audit_file,
             snapshot: Snapshot {
                 every_entries: values.number("snapshot", "every_entries"),
@@ -255,15 +206,15 @@ impl Config {
 
 impl Limits {
     fn from_values(values: &Values) -> Self {
-        let milliseconds = |name| Duration::from_millis(values.number("limits", name));
+        let time = |name| values.time("limits", name);
         let request_bytes_max = values.number("limits", "request_bytes_max");
         Self {
             connection: Bounds {
                 request_bytes_max,
                 pipelined_requests_max: values.number("limits", "pipelined_requests_max"),
-                idle_timeout: milliseconds("idle_timeout_ms"),
-                request_timeout: milliseconds("request_timeout_ms"),
-                write_timeout: milliseconds("write_timeout_ms"),
+                idle_timeout: time("idle_timeout_ms"),
+                request_timeout: time("request_timeout_ms"),
+                write_timeout: time("write_timeout_ms"),
             },
             ttlv: ttlv::Limits {
                 message_bytes_max: request_bytes_max,
@@ -278,8 +229,8 @@ impl Limits {
                 response_bytes_max: values.number("limits", "response_bytes_max"),
             },
             connections_max: values.number("limits", "connections_max"),
-            handshake_timeout: milliseconds("handshake_timeout_ms"),
-            drain_timeout: milliseconds("drain_timeout_ms"),
+            handshake_timeout: time("handshake_timeout_ms"),
+            drain_timeout: time("drain_timeout_ms"),
             clock_skew_s_max: values.number("limits", "clock_skew_s_max"),
         }
     }
@@ -348,8 +299,8 @@ fn check_ca(path: &Path) -> Result<(), String> {
 fn check_data_dir(path: &Path) -> Result<(), String> {
     match std::fs::metadata(path) {
         Ok(found) if !found.is_dir() => Err(format!("{} is no directory", path.display())),
-        Ok(_) => match identity::check_openness(path, Openness::OwnerOnly) {
-            Err(FileError::OpenToOthers { mode, .. }) => Err(format!(
+        Ok(_) => match file::too_open(path, Openness::OwnerOnly) {
+            Ok(Some(mode)) => Err(format!(
                 "{} is open to others than its owner (mode {mode:04o}); hint: chmod 700 {}",
                 path.display(),
                 path.display()

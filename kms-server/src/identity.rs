@@ -2,13 +2,12 @@
 //!
 //! vCenter pins what it sees here, so every node behind one address shows the same certificate.
 
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
 use arc_swap::ArcSwap;
+use daemon::file::{self, FILE_BYTES_MAX, Openness};
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use rustls::crypto::aws_lc_rs;
@@ -19,18 +18,6 @@ use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
 use crate::certificate::{Certificate, UnixSeconds, utc};
-
-/// Bytes of a certificate, key or configuration file; larger ones are refused unread.
-pub const FILE_BYTES_MAX: u64 = 1 << 20;
-
-/// Whom a secret file may be open to besides its owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Openness {
-    /// Nobody: 0600 or less.
-    OwnerOnly,
-    /// The owner's group may read: 0640 or less.
-    GroupMayRead,
-}
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -95,27 +82,17 @@ pub fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     if metadata.len() > FILE_BYTES_MAX {
         return Err(FileError::TooLarge { path: path.to_owned(), bytes: metadata.len() });
     }
-    let mut bytes = Zeroizing::new(Vec::new());
-    // A device or pipe says it has no bytes and then gives them without end.
-    let file = fs::File::open(path).map_err(failed)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    match bytes.len() as u64 {
-        0..=FILE_BYTES_MAX => Ok(bytes),
-        bytes => Err(FileError::TooLarge { path: path.to_owned(), bytes }),
-    }
+    file::read(path)
+        .map_err(failed)?
+        .ok_or_else(|| FileError::TooLarge { path: path.to_owned(), bytes: FILE_BYTES_MAX + 1 })
 }
 
 /// Fails when others may use a secret file more than `openness` allows, or when it is not there.
-pub fn check_openness(path: &Path, openness: Openness) -> Result<(), FileError> {
-    let metadata = fs::metadata(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
-    let mode = metadata.permissions().mode() & 0o7777;
-    let forbidden = match openness {
-        Openness::OwnerOnly => 0o077,
-        Openness::GroupMayRead => 0o037,
-    };
-    match mode & forbidden {
-        0 => Ok(()),
-        _ => Err(FileError::OpenToOthers { path: path.to_owned(), mode }),
+fn check_openness(path: &Path, openness: Openness) -> Result<(), FileError> {
+    match file::too_open(path, openness) {
+        Ok(None) => Ok(()),
+        Ok(Some(mode)) => Err(FileError::OpenToOthers { path: path.to_owned(), mode }),
+        Err(error) => Err(FileError::Read { path: path.to_owned(), error }),
     }
 }
 

@@ -4,12 +4,14 @@
 //! certificate: they leave a debug line only. A refused certificate leaves a line that says why; nobody is locked out.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use daemon::port;
+use daemon::throttle::Throttle;
 use rustls::{CertificateError, ServerConfig};
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
@@ -18,7 +20,6 @@ use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
-use crate::doorman::Throttle;
 use crate::metrics::{Handshake, Metrics};
 use crate::session::{Bounds, End, Service, Session};
 use crate::trust::{LiveTrust, Refused};
@@ -57,15 +58,7 @@ pub struct Kmip<S> {
 
 /// Opens the port. An unspecified IPv6 address takes IPv4 too.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.ip() == IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED) {
-        socket.set_only_v6(false)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    port::bind(address, BACKLOG)
 }
 
 /// Accepts until `draining` turns true, then waits for what is open, at most `drain_timeout`.

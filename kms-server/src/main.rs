@@ -5,20 +5,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use daemon::command::{Configured, EXIT_CONFIGURATION, EXIT_FAILED};
+use daemon::log;
 use kms_server::backup::Command;
 use kms_server::clock::Clock;
 use kms_server::config::{Config, JoinPaths, keys};
 use kms_server::join::{self, JoinError, Token, TokenError};
-use kms_server::log;
 use kms_server::node::Node;
 use kms_server::run::{Shared, run};
 use tracing::error;
 use zeroize::Zeroizing;
 
-/// The configuration has mistakes; they are on standard error.
-const EXIT_CONFIGURATION: u8 = 1;
-/// The server could not start, or ended badly. (2 is clap's, for a wrong command line.)
-const EXIT_FAILED: u8 = 3;
+/// What is logged of libraries: from warn on. Nothing of openraft: it calls each message lost while a neighbour restarts an
+/// error, and what matters of it the engine says in its own words.
+const QUIET: &str = "warn,openraft=off";
 
 /// The key server: KMIP 1.0 to 1.4 over mutual TLS.
 #[derive(Debug, Parser)]
@@ -31,15 +31,8 @@ const EXIT_FAILED: u8 = 3;
                   some objects are lost"
 )]
 struct Arguments {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE", required_unless_present = "config_reference")]
-    config: Option<PathBuf>,
-    /// Check the configuration and the files it names, print the result, and end with 0 or 1.
-    #[arg(long)]
-    check_config: bool,
-    /// Print every configuration key with its default, and end.
-    #[arg(long)]
-    config_reference: bool,
+    #[command(flatten)]
+    configured: Configured,
     /// Read a backup to its end, open every key in it, print what it is, and end.
     #[arg(long, value_name = "FILE", group = "offline")]
     verify_backup: Option<PathBuf>,
@@ -82,12 +75,12 @@ impl Arguments {
 #[allow(clippy::print_stdout)]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.config_reference {
-        print!("{}", keys::reference());
+    if arguments.configured.config_reference {
+        print!("{}", keys::TABLE.reference());
         return ExitCode::SUCCESS;
     }
     let offline = arguments.offline();
-    let path = arguments.config.unwrap_or_default();
+    let path = arguments.configured.config.unwrap_or_default();
     if let (Some(token), Some(name)) = (arguments.join, arguments.name) {
         return join(&path, &token, &name);
     }
@@ -99,7 +92,7 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_CONFIGURATION);
         }
     };
-    if arguments.check_config {
+    if arguments.configured.check_config {
         print!("{}", config.summary());
         return ExitCode::SUCCESS;
     }
@@ -111,7 +104,7 @@ fn main() -> ExitCode {
         }
         return ExitCode::from(ended.exit_code);
     }
-    if let Err(error) = log::start(config.log.format, &config.log.level) {
+    if let Err(error) = log::start(config.log.format, &config.log.level, &["kms_server", "kms_core"], QUIET) {
         eprintln!("{error:#}");
         return ExitCode::from(EXIT_FAILED);
     }

@@ -3,10 +3,9 @@
 //! The wall is the file's mode (0600 in a 0700 directory); the kernel's word on who connects is the second. Errors
 //! are `{"error": "...", "hint": "..."}`. It never gives key material.
 
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::{fs, io};
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
@@ -14,20 +13,13 @@ use axum::extract::{DefaultBodyLimit, Path as UrlPath, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use axum::serve::Listener;
 use axum::{Json, Router};
+use daemon::operator::Socket;
 use serde::de::DeserializeOwned;
-use tokio::net::unix::SocketAddr;
-use tokio::net::{UnixListener, UnixStream};
-use tracing::warn;
 
 pub use self::model::*;
-use crate::doorman::Bounded;
 
 mod model;
-
-/// Operator connections at once; further ones wait to be accepted.
-pub const OPERATOR_CONNECTIONS_MAX: usize = 32;
 
 /// Bytes of a request's body; a certificate chain in PEM is the largest. More is answered with 413.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -63,59 +55,13 @@ pub trait Operator: Send + Sync + 'static {
 /// Opens the socket with mode 0600. A file that an ended server left is replaced.
 ///
 /// Fails when another server listens there, or the path is taken by something else.
-pub fn bind(path: &Path) -> io::Result<UnixListener> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => {
-            let why = format!("{} is there and no socket", path.display());
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
-        }
-        Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
-            let why = format!("another server listens on {}", path.display());
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
-        }
-        Ok(_) => fs::remove_file(path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+pub fn bind(path: &Path) -> io::Result<Socket> {
+    Socket::bind(path, "server")
 }
 
 /// Serves until the future is dropped.
-pub async fn serve<O: Operator>(listener: UnixListener, operator: Arc<O>) -> io::Result<()> {
-    axum::serve(Bounded::new(OwnerOnly(listener), OPERATOR_CONNECTIONS_MAX), router(operator)).await
-}
-
-/// Lets in root and the user that the server runs as, by the kernel's word.
-struct OwnerOnly(UnixListener);
-
-impl Listener for OwnerOnly {
-    type Io = UnixStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
-        loop {
-            let (stream, address) = Listener::accept(&mut self.0).await;
-            match stream.peer_cred() {
-                Ok(credentials) if is_owner(credentials.uid()) => return (stream, address),
-                Ok(credentials) => {
-                    warn!(uid = credentials.uid(), "operator connection refused: not our user, not root")
-                }
-                Err(error) => {
-                    warn!("operator connection refused: the kernel does not say whose it is: {error}")
-                }
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-fn is_owner(uid: u32) -> bool {
-    uid == 0 || uid == nix::unistd::geteuid().as_raw()
+pub async fn serve<O: Operator>(socket: Socket, operator: Arc<O>) -> io::Result<()> {
+    socket.serve(router(operator)).await
 }
 
 fn router<O: Operator>(operator: Arc<O>) -> Router {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use sd_notify::NotifyState;
+use daemon::life::{NotifyState, lifeline, notify};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -178,21 +178,6 @@ where
     Ok(())
 }
 
-/// Waits until whoever started the server with `--lifeline` is gone, however it went: the other end of its standard
-/// input is then closed. Waits for ever without `--lifeline`.
-async fn lifeline(watched: bool) {
-    if !watched {
-        return pending().await;
-    }
-    let (gone, wait) = tokio::sync::oneshot::channel();
-    // A thread of its own, as a read of standard input cannot be given up; it ends with the process.
-    std::thread::spawn(move || {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        let _ = gone.send(());
-    });
-    let _ = wait.await;
-}
-
 async fn reload_on(mut hang_up: Signal, shared: Shared) {
     loop {
         if hang_up.recv().await.is_none() {
@@ -242,11 +227,5 @@ fn warn_of_expiry(shared: &Shared) {
                 utc(not_after)
             );
         }
-    }
-}
-
-fn notify(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        warn!("cannot tell systemd: {error}");
     }
 }

@@ -3,74 +3,24 @@
 
 use std::time::Duration;
 
-use self::Absent::{Is, Required, Says, Stands, Unset};
-use self::Kind::{Address, Choice, Name, Number, Path, Switch};
+use daemon::settings::Absent::{Is, OneAtLeast, Says, Stands, Unset};
+use daemon::settings::Kind::{Choice, Name, Number, Path, Switch};
+use daemon::settings::{ANY_NAME, Absent, Key, Kind, Table, key};
+
 use crate::health;
 
-/// What a key's value must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Any text of 1 to 64 letters, digits, ".", "_" and "-".
-    Name,
-    /// A path; relative ones start at the configuration file's directory.
-    Path,
-    /// An IP address and port, `0.0.0.0:5696` or `[::]:5696`.
-    Address,
-    /// An integer within these bounds, both included.
-    Number(i64, i64),
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// `true` or `false`.
-    Switch,
-}
-
-/// What holds when a key is absent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absent {
-    /// A mistake.
-    Required,
-    /// Nothing: the key has no default.
-    Unset,
-    /// This text.
-    Says(&'static str),
-    /// This number.
-    Is(i64),
-    /// `true` or `false`.
-    Stands(bool),
-}
-
-/// One key.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// The table it stands in.
-    pub section: &'static str,
-    /// Its name, units and bounds last; [`ANY_NAME`] where the operator gives it.
-    pub name: &'static str,
-    /// What its value must be.
-    pub kind: Kind,
-    /// What holds without it.
-    pub absent: Absent,
-    /// What it means, and what happens at its limit.
-    pub about: &'static str,
-}
-
-/// Stands for names that the operator gives: those of nodes.
-pub const ANY_NAME: &str = "NAME";
+/// What `health-proxy` can be told.
+pub static TABLE: Table = Table { program: "health-proxy", keys: KEYS, check_name };
 
 /// The section whose keys are nodes.
 pub const NODES: &str = "nodes";
 
-const HOUR_MS: i64 = 3_600_000;
+/// Characters of a name: it is a label of metrics and part of URLs.
+const NAME_CHARS_MAX: usize = 64;
 
-const fn key(
-    section: &'static str,
-    name: &'static str,
-    kind: Kind,
-    absent: Absent,
-    about: &'static str,
-) -> Key {
-    Key { section, name, kind, absent, about }
-}
+const ADDRESS: Kind = Kind::Address(["192.0.2.11:5696", "[2001:db8::1]:5696"]);
+const ONE_NODE: Absent = OneAtLeast { what: "node", example: "kms1 = \"192.0.2.11:5696\"" };
+const HOUR_MS: i64 = 3_600_000;
 
 const fn ms(time: Duration) -> Absent {
     Is(time.as_millis() as i64)
@@ -78,13 +28,13 @@ const fn ms(time: Duration) -> Absent {
 
 /// Every key, in the reference's order.
 #[rustfmt::skip]
-pub const KEYS: &[Key] = &[
-    key("front", "listen", Address, Says("0.0.0.0:5696"), "Where clients connect; \"[::]:5696\" takes IPv4 and IPv6."),
+const KEYS: &[Key] = &[
+    key("front", "listen", ADDRESS, Says("0.0.0.0:5696"), "Where clients connect; \"[::]:5696\" takes IPv4 and IPv6."),
     key("front", "mode", Choice(&["passthrough"]), Says("passthrough"), "What is done with connections: TLS goes through to a node untouched."),
     key("front", "proxy_protocol", Switch, Stands(false), "Whether nodes are told each client's address by PROXY protocol v2; only for nodes that expect it."),
     key("front", "track_file", Path, Unset, "For keepalived's track_file: 0 while a node can be read, else -254, also after the end."),
 
-    key("nodes", ANY_NAME, Address, Required, "One line a node, by a name of your own. An IP address, so that no name server can take all nodes away."),
+    key(NODES, ANY_NAME, ADDRESS, ONE_NODE, "One line a node, by a name of your own. An IP address, so that no name server can take all nodes away."),
 
     key("probe", "kind", Choice(&["kmip", "tls", "tcp"]), Unset, "How deep a node is asked; without it kmip where there is a certificate, else tls."),
     key("probe", "certificate", Path, Unset, "PEM chain that the nodes know as a client's, leaf first; kmip needs it."),
@@ -113,7 +63,7 @@ pub const KEYS: &[Key] = &[
     key("limits", "held_bytes_max", Number(1 << 16, 1 << 32), Is(32 << 20), "Bytes held for peers that are slow to take them; beyond it they stay in the kernel's buffers, and slow sessions get slower."),
     key("limits", "drain_timeout_ms", Number(0, HOUR_MS), Is(10_000), "How long sessions may go on after SIGTERM before they are reset."),
 
-    key("admin", "listen", Address, Says("127.0.0.1:5699"), "The page, its JSON under /api/v1/, /livez, /readyz and /metrics, without login."),
+    key("admin", "listen", ADDRESS, Says("127.0.0.1:5699"), "The page, its JSON under /api/v1/, /livez, /readyz and /metrics, without login."),
     key("admin", "socket", Path, Unset, "Unix socket, made 0600, on which nodes are drained and taken back."),
     key("admin", "token_file", Path, Unset, "File with the token, 16 characters or more, of who may drain nodes and take them back on the page; 0600, or 0640 for the front's group. Without it the page only shows."),
 
@@ -121,29 +71,12 @@ pub const KEYS: &[Key] = &[
     key("log", "level", Choice(&["error", "warn", "info", "debug", "trace"]), Says("info"), "The least that is logged."),
 ];
 
-/// The reference: a configuration file with every key, its default and what it means.
-pub fn reference() -> String {
-    let mut text = String::from("# Every key of health-proxy's configuration, with its default.\n");
-    let mut section = "";
-    for key in KEYS {
-        if key.section != section {
-            section = key.section;
-            text.push_str(&format!("\n[{section}]\n"));
+fn check_name(name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    match (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(fits) {
+        true => Ok(()),
+        false => {
+            Err(format!("has 1 to {NAME_CHARS_MAX} letters, digits, \".\", \"_\" and \"-\", got \"{name}\""))
         }
-        let bounds = match key.kind {
-            Number(min, max) => format!(" {min} to {max}."),
-            Choice(words) if words.len() > 1 => format!(" One of {}.", words.join(", ")),
-            Choice(_) | Name | Path | Address | Switch => String::new(),
-        };
-        let line = match key.absent {
-            Required if key.name == ANY_NAME => "# kms1 = \"192.0.2.11:5696\" # one at least".to_owned(),
-            Required => format!("{} = \"\" # required", key.name),
-            Unset => format!("# {} = \"\"", key.name),
-            Says(value) => format!("{} = \"{value}\"", key.name),
-            Is(value) => format!("{} = {value}", key.name),
-            Stands(value) => format!("{} = {value}", key.name),
-        };
-        text.push_str(&format!("# {}{bounds}\n{line}\n", key.about));
     }
-    text
 }

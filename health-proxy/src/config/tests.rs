@@ -9,9 +9,8 @@ use super::*;
 const SMALLEST: &str = "[nodes]\na = \"192.0.2.1:5696\"\n";
 
 fn mistakes(text: &str) -> String {
-    let mut list = Config::parse(text, Path::new("")).unwrap_err();
-    list.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
-    Mistakes { path: "front.toml".into(), list }.to_string()
+    let list = Config::parse(text, Path::new("")).unwrap_err();
+    Mistakes::by_line("front.toml", list).to_string()
 }
 
 #[test]
@@ -26,7 +25,7 @@ fn one_node_is_enough_and_every_default_is_its_constant() {
 
 #[test]
 fn the_reference_is_a_configuration_once_it_has_a_node() {
-    let text = keys::reference().replace("# kms1", "kms1");
+    let text = keys::TABLE.reference().replace("# kms1", "kms1");
     let config = Config::parse(&text, Path::new("")).unwrap();
     assert_eq!(config.nodes[0].name, "kms1");
 }

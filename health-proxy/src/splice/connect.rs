@@ -79,7 +79,7 @@ pub(super) async fn connect(request: Request<'_>) -> Option<Connected> {
             }
             Err(error) if is_ours(&error) => {
                 let name = &presence.place().name;
-                if let Some(note) = front.throttle.admit(front.clock.now()) {
+                if let Some(note) = front.throttle.admit() {
                     warn!(
                         node = name,
                         "cannot connect, for want of something on this machine: {error}; hint: LimitNOFILE=, free \

@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::values::Values;
-use super::{Mistake, Mistakes};
+use daemon::settings::{Mistake, Mistakes, Values};
+
+use super::keys;
 use crate::certificate::UnixSeconds;
 use crate::identity;
 use crate::links::{BODY_BYTES_MAX, LinkIdentity};
@@ -100,7 +101,7 @@ impl JoinPaths {
         let found = match identity::read_file(path) {
             Ok(bytes) => {
                 let base = path.parent().unwrap_or(Path::new(""));
-                let values = Values::parse(&String::from_utf8_lossy(&bytes), base, &mut mistakes);
+                let values = keys::TABLE.parse(&String::from_utf8_lossy(&bytes), base, &mut mistakes);
                 Self::from_values(&values, &mut mistakes)
             }
             Err(error) => {
@@ -193,12 +194,12 @@ pub(super) fn cluster(values: &Values, now: UnixSeconds, mistakes: &mut Vec<Mist
 
 /// The times, held against each other.
 pub(super) fn timing(values: &Values, mistakes: &mut Vec<Mistake>) -> Timing {
-    let milliseconds = |name| Duration::from_millis(values.number("cluster", name));
+    let time = |name| values.time("cluster", name);
     let timing = Timing {
-        heartbeat: milliseconds("heartbeat_ms"),
-        election_min: milliseconds("election_min_ms"),
-        election_max: milliseconds("election_max_ms"),
-        leader_wait: milliseconds("leader_wait_ms"),
+        heartbeat: time("heartbeat_ms"),
+        election_min: time("election_min_ms"),
+        election_max: time("election_max_ms"),
+        leader_wait: time("leader_wait_ms"),
         reads_without_quorum: values.switch("cluster", "reads_without_quorum"),
     };
     if timing.election_min < 2 * timing.heartbeat {

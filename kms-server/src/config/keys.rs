@@ -1,88 +1,39 @@
 //! The table of keys: every key of the configuration once, with its kind, bounds and default. Parsing, defaults and
 //! the printed reference all come from here.
 
-/// What a key's value must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Any text of 1 to 64 letters, digits, ".", "_" and "-".
-    Name,
-    /// A path; relative ones start at the configuration file's directory.
-    Path,
-    /// An IP address and port, `0.0.0.0:5696` or `[::]:5696`.
-    Address,
-    /// An integer within these bounds, both included.
-    Number(i64, i64),
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// A host name or IP address and a port, `kms1.example.test:5697`.
-    HostPort,
-    /// An IP address.
-    Ip,
-    /// `true` or `false`.
-    Switch,
-}
+use daemon::settings::Absent::{Is, Required, Says, Stands, Unset};
+use daemon::settings::Kind::{Choice, Ip, Name, Number, Path, Switch};
+use daemon::settings::{Key, Kind, Table, key};
 
-/// What holds when a key is absent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absent {
-    /// A mistake.
-    Required,
-    /// Nothing: the key has no default.
-    Unset,
-    /// This text.
-    Text(&'static str),
-    /// This number.
-    Number(i64),
-    /// `true` or `false`.
-    Switch(bool),
-}
+use crate::operator::check_name;
 
-/// One key.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// The table it stands in.
-    pub section: &'static str,
-    /// Its name; units and bounds come last.
-    pub name: &'static str,
-    /// What its value must be.
-    pub kind: Kind,
-    /// What holds without it.
-    pub absent: Absent,
-    /// What it means, and what happens at its limit.
-    pub about: &'static str,
-}
+/// What `kms-server` can be told.
+pub static TABLE: Table = Table {
+    program: "kms-server",
+    keys: KEYS,
+    check_name: |name| check_name("the value", name).map_err(|error| error.to_string()),
+};
 
-const fn key(
-    section: &'static str,
-    name: &'static str,
-    kind: Kind,
-    absent: Absent,
-    about: &'static str,
-) -> Key {
-    Key { section, name, kind, absent, about }
-}
-
-use Absent::{Number as Is, Required, Switch as Stands, Text as Says, Unset};
-use Kind::{Address, Choice, HostPort, Ip, Name, Number, Path, Switch};
-
+const ADDRESS: Kind = Kind::Address(["0.0.0.0:5696", "[::]:5696"]);
+const HOST_PORT: Kind = Kind::HostPort(["kms1.example.test:5697", "192.0.2.7:5697"]);
 const HOUR_MS: i64 = 3_600_000;
 const GIB: i64 = 1 << 30;
 
 /// Every key, section by section.
 #[rustfmt::skip]
-pub const KEYS: &[Key] = &[
+const KEYS: &[Key] = &[
     key("node", "name", Name, Says("node1"), "This node's name in logs and metrics."),
     key("node", "data_dir", Path, Required, "Log, snapshots and the operator's socket; 0700, made when absent."),
 
-    key("kmip", "listen", Address, Says("0.0.0.0:5696"), "The KMIP port; \"[::]:5696\" takes IPv4 and IPv6."),
+    key("kmip", "listen", ADDRESS, Says("0.0.0.0:5696"), "The KMIP port; \"[::]:5696\" takes IPv4 and IPv6."),
     key("kmip", "certificate", Path, Required, "PEM chain shown to clients, leaf first; the same on every node."),
     key("kmip", "key", Path, Required, "Its PEM private key; 0600, or 0640 for the server's group."),
     key("kmip", "ca", Path, Unset, "PEM certificate of the CA that is given to clients."),
 
-    key("admin", "listen", Address, Says("127.0.0.1:5698"), "/livez, /readyz and /metrics, plain HTTP."),
+    key("admin", "listen", ADDRESS, Says("127.0.0.1:5698"), "/livez, /readyz and /metrics, plain HTTP."),
 
-    key("cluster", "advertise", HostPort, Unset, "Where the other nodes reach this one's links. With it this node is one of a cluster; without it, it stands alone."),
-    key("cluster", "listen", Address, Says("0.0.0.0:5697"), "The port of the links between nodes: mutual TLS under the cluster's own CA."),
+    key("cluster", "advertise", HOST_PORT, Unset, "Where the other nodes reach this one's links. With it this node is one of a cluster; without it, it stands alone."),
+    key("cluster", "listen", ADDRESS, Says("0.0.0.0:5697"), "The port of the links between nodes: mutual TLS under the cluster's own CA."),
     key("cluster", "certificate", Path, Unset, "PEM chain of this node for the links, leaf first, the cluster's CA behind it."),
     key("cluster", "key", Path, Unset, "Its PEM private key; 0600, or 0640 for the server's group."),
     key("cluster", "ca", Path, Unset, "PEM certificate of the cluster's own CA. Who it signs is a node: never the CA of clients."),
@@ -122,29 +73,3 @@ pub const KEYS: &[Key] = &[
     key("snapshot", "every_entries", Number(1, 1 << 32), Is(10_000), "Log entries between snapshots."),
     key("snapshot", "keep", Number(1, 100), Is(2), "Snapshots that are kept."),
 ];
-
-/// The reference: a configuration file with every key, its default and what it means.
-pub fn reference() -> String {
-    let mut text = String::from("# Every key of kms-server's configuration, with its default.\n");
-    let mut section = "";
-    for key in KEYS {
-        if key.section != section {
-            section = key.section;
-            text.push_str(&format!("\n[{section}]\n"));
-        }
-        let bounds = match key.kind {
-            Number(min, max) => format!(" {min} to {max}."),
-            Choice(words) => format!(" One of {}.", words.join(", ")),
-            Name | Path | Address | HostPort | Ip | Switch => String::new(),
-        };
-        let line = match key.absent {
-            Required => format!("{} = \"\" # required", key.name),
-            Unset => format!("# {} = \"\"", key.name),
-            Says(value) => format!("{} = \"{value}\"", key.name),
-            Is(value) => format!("{} = {value}", key.name),
-            Stands(value) => format!("{} = {value}", key.name),
-        };
-        text.push_str(&format!("# {}{bounds}\n{line}\n", key.about));
-    }
-    text
-}

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daemon::throttle::Throttle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -18,7 +19,6 @@ use tracing::{debug, info, warn};
 use super::caller::Caller;
 use super::wire::{is_of_another_ca, words};
 use super::{LinkIdentity, session};
-use crate::doorman::Throttle;
 
 /// Pause after the system refuses to accept (out of descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

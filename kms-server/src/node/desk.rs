@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use daemon::throttle::Throttle;
 use kmip::enumeration::ResultReason;
 use kmip::{ProtocolVersion, RequestMessage};
 use kms_core::{AuditItem, Outcome, Refusal, refuse_all, refuse_message};
@@ -16,7 +17,6 @@ use super::state::{Asker, State};
 use super::taker::Taker;
 use crate::audit::{self, Audit};
 use crate::config::Limits;
-use crate::doorman::Throttle;
 use crate::metrics::Metrics;
 use crate::session::{After, Peer};
 

@@ -37,6 +37,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use daemon::throttle::Throttle;
 use ttlv::HEADER_BYTES;
 
 use self::desk::Desk;
@@ -48,7 +49,6 @@ use self::state::State;
 pub use self::taker::{Parts as TakerParts, Patience, Taker};
 use crate::config::{credentials_directory, kmip_address};
 use crate::disk::{DataDir, Newborn, Snapshots};
-use crate::doorman::Throttle;
 use crate::engine::{self, Files, Member, Writing};
 use crate::entropy;
 use crate::links::{self, Caller, LinkIdentity, Links, Settings};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use daemon::throttle::Throttle;
 use kmip::attribute::RevocationReason;
 use kmip::enumeration::{ObjectType, ResultReason, RevocationReasonCode};
 use kmip::operations::{activate, create, destroy, get, revoke};
@@ -29,7 +30,6 @@ use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::disk::MemoryDisk;
-use crate::doorman::Throttle;
 use crate::engine::{Answering, CallError, Calls, Member, MemorySnapshots, NodeId, Peer, Timing, Writing};
 use crate::metrics::Metrics;
 use crate::root_key::RootKey;

@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kms_server::config::{Config, Limits, Mistakes, keys};
+use daemon::settings::Mistakes;
+use kms_server::config::{Config, Limits, keys};
 use kms_server::root_key::Source;
 
 use crate::support::*;
@@ -131,8 +132,8 @@ fn the_root_key_comes_from_exactly_one_place() {
 #[test]
 fn the_printed_reference_is_toml_that_names_only_known_keys() {
     let dir = tempfile::tempdir().unwrap();
-    let found = mistakes(dir.path(), &keys::reference());
+    let found = mistakes(dir.path(), &keys::TABLE.reference());
     let wrong: Vec<_> = found.list.iter().filter(|mistake| mistake.message.contains("is no")).collect();
     assert!(wrong.is_empty(), "{found}");
-    assert!(keys::reference().contains("connections_max = 4096"));
+    assert!(keys::TABLE.reference().contains("connections_max = 4096"));
 }

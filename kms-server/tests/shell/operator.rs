@@ -213,16 +213,3 @@ async fn a_wrong_request_is_told_what_is_wrong() {
     assert_eq!(ask(&socket, "GET", "/v2", "").await.0, 404);
     assert_eq!(ask(&socket, "POST", "/v1/clients", &" ".repeat(operator::BODY_BYTES_MAX + 1)).await.0, 413);
 }
-
-#[tokio::test]
-async fn a_socket_that_an_ended_server_left_is_replaced_and_nothing_else_is() {
-    let dir = tempfile::tempdir().unwrap();
-    let socket = dir.path().join("admin.sock");
-    drop(operator::bind(&socket).unwrap());
-    assert!(socket.exists());
-    operator::bind(&socket).unwrap();
-    let file = dir.path().join("precious");
-    std::fs::write(&file, "data").unwrap();
-    assert!(operator::bind(&file).is_err());
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "data");
-}

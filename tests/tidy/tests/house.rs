@@ -230,7 +230,7 @@ fn pages_rules_and_dashboards_name_metrics_that_are_there() {
 #[test]
 fn the_page_of_configuration_keys_is_what_the_server_says() {
     let page = |tree: &Tree| {
-        let reference = kms_server::config::keys::reference();
+        let reference = kms_server::config::keys::TABLE.reference();
         let page = tree.file("docs/configuration.md").unwrap_or_default();
         let block = page.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```"));
         match block {

@@ -10,14 +10,16 @@ use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// While `max` connections are open no further one is accepted.
-pub(crate) struct Bounded<L> {
+/// A listener of axum's with a bound: while so many connections are open no further one is accepted.
+#[derive(Debug)]
+pub struct Bounded<L> {
     inner: L,
     seats: Arc<Semaphore>,
 }
 
 impl<L> Bounded<L> {
-    pub(crate) fn new(inner: L, max: usize) -> Self {
+    /// At most `max` connections of `inner` at once.
+    pub fn new(inner: L, max: usize) -> Self {
         Self { inner, seats: Arc::new(Semaphore::new(max)) }
     }
 }
@@ -41,7 +43,8 @@ impl<L: Listener> Listener for Bounded<L> {
 }
 
 /// A connection that holds its seat until it is dropped.
-pub(crate) struct Seated<T> {
+#[derive(Debug)]
+pub struct Seated<T> {
     io: T,
     _seat: OwnedSemaphorePermit,
 }

@@ -14,13 +14,27 @@ pub enum Format {
     Json,
 }
 
-/// Starts the log. `level` is error, warn, info, debug or trace and holds for our own code; libraries speak from warn on.
+impl Format {
+    /// What `[log] format` says: `json`, or anything else for text.
+    pub fn of(word: Option<&str>) -> Self {
+        match word {
+            Some("json") => Self::Json,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// Starts the log. `level` is error, warn, info, debug or trace and holds for our own code: this crate, and those that
+/// `ours` names. For all else the filter's directives in `others` hold, such as `warn,openraft=off`.
 ///
 /// # Errors
-/// When a log was started before.
-pub fn start(format: Format, level: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(format!("warn,health_proxy={level}"))
-        .with_context(|| format!("[log] level \"{level}\""))?;
+/// When the level or a directive is none, or a log was started before.
+pub fn start(format: Format, level: &str, ours: &[&str], others: &str) -> anyhow::Result<()> {
+    let mut directives = format!("{others},daemon={level}");
+    for name in ours {
+        directives.push_str(&format!(",{name}={level}"));
+    }
+    let filter = EnvFilter::try_new(directives).with_context(|| format!("[log] level \"{level}\""))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match format {
         Format::Text => {
