@@ -1,6 +1,8 @@
-//! `kms front`: how the front before the nodes is, nodes taken out of it and back, and the files of a pair of fronts.
+//! `kms front`: how the front before the nodes is, nodes taken out of it and back, the files of a pair of fronts, and the
+//! certificates of one that replays requests.
 
 pub(crate) mod api;
+mod certificate;
 mod files;
 mod init;
 mod words;
@@ -18,7 +20,7 @@ pub(crate) use api::Error;
 /// Where an installed front takes orders: the unit's RuntimeDirectory.
 const INSTALLED: &str = "/run/health-proxy/admin.sock";
 
-/// Show the front before the nodes, take a node out of it and back; set up two of them
+/// Show the front before the nodes, take a node out of it and back; set up fronts
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -27,6 +29,7 @@ Examples:
   kms front ready node2               they do again
   kms front status --socket kms-lab/front/admin.sock
   kms front init --vip 192.0.2.10 --interface eth0 --peer 192.0.2.22 --out fronts
+  kms front certificate edge1         what a front needs to answer clients itself
 
 In CHECKS, the newest on the right: the higher, the slower the node answered; × is no answer.
 `status` exits with 1 while clients are not fully served (Degraded, Down).")]
@@ -48,6 +51,8 @@ enum Command {
     Ready(Target),
     /// Write all that two hosts need to hold one address with keepalived
     Init(init::Arguments),
+    /// Issue what a front in replay mode needs: its certificate for the nodes, and what clients see
+    Certificate(certificate::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,6 +86,7 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<
         Command::Drain(target) => order(target, Order::Drain, format).await,
         Command::Ready(target) => order(target, Order::Ready, format).await,
         Command::Init(arguments) => init::run(arguments, format).await,
+        Command::Certificate(arguments) => certificate::run(arguments, format).await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod create;
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use certs::{AltName, Authority};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-pub(crate) use create::{NewLink, NewNode, Shown};
+pub(crate) use create::{LINK_KEY_KIND, NewLink, NewNode, Shown};
 
 use crate::admin::Admin;
 use crate::{address, file};
@@ -93,6 +94,8 @@ pub(crate) struct KmipSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) certificate: PathBuf,
     #[serde(default)]
+    pub(crate) key: Option<PathBuf>,
+    #[serde(default)]
     pub(crate) ca: Option<PathBuf>,
 }
 
@@ -115,6 +118,10 @@ pub(crate) struct ClusterSettings {
     #[serde(default = "link_listen")]
     pub(crate) listen: SocketAddr,
     pub(crate) advertise: String,
+    #[serde(default)]
+    pub(crate) ca: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) ca_key: Option<PathBuf>,
 }
 
 /// KMIP's port (IANA).
@@ -183,6 +190,31 @@ impl Node {
         file::read_text(&self.dir.join(self.settings()?.kmip.certificate))
     }
 
+    /// The private key of that chain, PEM.
+    pub(crate) fn server_key_pem(&self) -> anyhow::Result<Zeroizing<String>> {
+        let path = self.settings()?.kmip.key.map_or_else(|| self.tls("server.key"), |key| self.dir.join(key));
+        read_secret(&path, "the server's private key")
+    }
+
+    /// The cluster's own authority with its key, and the file of its certificate as the node has it, PEM: more than one
+    /// while it is exchanged, the one that signs first. Every node of a cluster has both.
+    pub(crate) fn cluster_authority(&self) -> anyhow::Result<(Authority, String)> {
+        let Some(cluster) = self.settings()?.cluster else {
+            bail!(
+                "{} has no [cluster]: this node stands alone, and no cluster's CA is here that could sign. hint: name a node of a cluster with --node DIR, or make this one a cluster of one: docs/cluster.md, From a lone node",
+                self.config().display()
+            );
+        };
+        let ca = cluster.ca.map_or_else(|| self.tls("cluster-ca.pem"), |ca| self.dir.join(ca));
+        let key = cluster.ca_key.map_or_else(|| self.tls("cluster-ca.key"), |key| self.dir.join(key));
+        let key_pem = read_secret(&key, "the key of the cluster's CA")?;
+        let ca_pem = file::read_text(&ca).context("reading the certificate of the cluster's CA")?;
+        let authority = Authority::load(&ca_pem, &key_pem).with_context(|| {
+            format!("loading the cluster's CA from {} and {}", ca.display(), key.display())
+        })?;
+        Ok((authority, ca_pem))
+    }
+
     /// The authority's certificate that clients are given, PEM.
     pub(crate) fn ca_pem(&self) -> anyhow::Result<String> {
         let path = self.settings()?.kmip.ca.map_or_else(|| self.tls("ca.pem"), |ca| self.dir.join(ca));
@@ -201,6 +233,18 @@ impl Node {
         let key_pem = Zeroizing::new(file::read_text(&key)?);
         Ok(Authority::load(&file::read_text(&self.tls("ca.pem"))?, &key_pem)?)
     }
+}
+
+/// Reads a node's secret file. The hint is for who may not, and for who looks on the wrong node.
+fn read_secret(path: &Path, what: &str) -> anyhow::Result<Zeroizing<String>> {
+    file::read_text(path).map(Zeroizing::new).map_err(|error| {
+        let hint = match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::PermissionDenied) => "run this as root, or as the user of the node's server",
+            Some(io::ErrorKind::NotFound) => "run this on another node of the cluster: each has it",
+            _ => "kms-server --config FILE --check-config looks at all files of a node",
+        };
+        error.context(format!("reading {what}. hint: {hint}"))
+    })
 }
 
 /// The address that clients connect to: the first of the certificate's that other machines can reach.

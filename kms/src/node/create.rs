@@ -46,8 +46,8 @@ pub(crate) struct Shown {
 /// The name of a cluster's authority.
 const CLUSTER_AUTHORITY: &str = "kms cluster";
 
-/// Keys that only nodes of one version see: the cheapest kind.
-const LINK_KEY_KIND: KeyKind = KeyKind::P256;
+/// Keys that only nodes and fronts of one version see: the cheapest kind.
+pub(crate) const LINK_KEY_KIND: KeyKind = KeyKind::P256;
 
 /// The first node's number. Others are given theirs when they join.
 const FIRST_NUMBER: u64 = 1;
