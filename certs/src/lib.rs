@@ -20,6 +20,7 @@ mod issue;
 mod key;
 mod name;
 mod pem;
+pub mod possession;
 mod profile;
 #[cfg(feature = "test-certificates")]
 pub mod test_certificates;

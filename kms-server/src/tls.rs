@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerMisbehaved,
-    ServerConfig, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, ServerConfig,
+    SignatureScheme,
 };
 
 use crate::certificate::UnixSeconds;
@@ -54,33 +54,6 @@ impl ClientVerifier {
     pub fn new(trust: Arc<LiveTrust>, provider: &CryptoProvider) -> Self {
         Self { trust, algorithms: provider.signature_verification_algorithms }
     }
-
-    /// Checks a handshake signature with the certificate's key. In TLS 1.3 a scheme names one algorithm, in TLS 1.2
-    /// it may fit several curves. webpki's own check reads the certificate, and refuses version 1.
-    fn verify_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-        one_algorithm: bool,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let (_, algorithms) = self
-            .algorithms
-            .mapping
-            .iter()
-            .find(|(scheme, _)| *scheme == signed.scheme)
-            .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
-        let key = certs::spki(certificate).map_err(|_| CertificateError::BadEncoding)?;
-        let candidates = if one_algorithm { algorithms.get(..1).unwrap_or_default() } else { algorithms };
-        let algorithm = candidates
-            .iter()
-            .find(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm_identifier_der_content)
-            .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
-        algorithm
-            .verify_signature(key.key_bytes, message, signed.signature())
-            .map_err(|_| CertificateError::BadSignature)?;
-        Ok(HandshakeSignatureValid::assertion())
-    }
 }
 
 impl ClientCertVerifier for ClientVerifier {
@@ -118,7 +91,7 @@ impl ClientCertVerifier for ClientVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify_signature(message, certificate, signed, false)
+        certs::possession::tls12(&self.algorithms, message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -127,15 +100,7 @@ impl ClientCertVerifier for ClientVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // RFC 8446 section 4.2.3 keeps RSASSA-PKCS1 for certificates.
-        match signed.scheme {
-            SignatureScheme::RSA_PKCS1_SHA256
-            | SignatureScheme::RSA_PKCS1_SHA384
-            | SignatureScheme::RSA_PKCS1_SHA512 => {
-                Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
-            }
-            _ => self.verify_signature(message, certificate, signed, true),
-        }
+        certs::possession::tls13(&self.algorithms, message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
