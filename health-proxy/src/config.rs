@@ -13,7 +13,9 @@ pub mod keys;
 use crate::file;
 use crate::health::Settings;
 use crate::limits::Limits;
+use crate::links::LinkFiles;
 use crate::probe::{Kind, ProbeFiles, Prober};
+use crate::replay::{self, Replay};
 use crate::token::Token;
 
 /// Nodes of one front. Each is probed several times a second, and all are looked at for each connection.
@@ -28,6 +30,8 @@ pub struct Config {
     pub nodes: Vec<NodeAt>,
     /// `[probe]`: how nodes are asked, with certificates as they were read.
     pub prober: Prober,
+    /// `[replay]`, with certificates as they were read; None for passthrough.
+    pub(crate) replay: Option<Replay>,
     /// `[health]`.
     pub health: Settings,
     /// `[limits]`.
@@ -102,7 +106,11 @@ impl Config {
         let values = keys::TABLE.parse(text, base, &mut mistakes);
         let nodes = nodes(&values, &mut mistakes);
         let front = front(&values, &nodes, &mut mistakes);
-        let prober = prober(&values, &mut mistakes);
+        let replay = replay(&values, &mut mistakes);
+        let prober = match &replay {
+            Some(replay) => Some(Prober::over(&replay.links)),
+            None => prober(&values, &mut mistakes),
+        };
         let admin = admin(&values, front.listen, &mut mistakes);
         let log = LogKeys {
             format: Format::of(values.text("log", "format").as_deref()),
@@ -113,6 +121,7 @@ impl Config {
                 front,
                 nodes,
                 prober,
+                replay,
                 health: settings(&values),
                 limits: limits(&values),
                 admin,
@@ -133,14 +142,34 @@ impl Config {
             None => "none".to_owned(),
         };
         let mut text = format!(
-            "configuration is good\n  clients      {}, passed through\n  probe        {}\n  admin        {}\n  \
+            "configuration is good\n  clients      {}, {}\n  probe        {}\n  admin        {}\n  \
              socket       {socket}\n  track file   {track_file}\n",
-            self.front.listen, self.prober, self.admin.listen
+            self.front.listen,
+            self.mode_in_words(),
+            self.prober,
+            self.admin.listen
         );
         for node in &self.nodes {
             text.push_str(&format!("  node         {} at {}\n", node.name, node.address));
         }
         text
+    }
+}
+
+impl Config {
+    /// The mode, as the configuration has it.
+    pub fn mode(&self) -> &'static str {
+        match self.replay {
+            Some(_) => "replay",
+            None => "passthrough",
+        }
+    }
+
+    fn mode_in_words(&self) -> &'static str {
+        match self.replay {
+            Some(_) => "requests replayed",
+            None => "passed through",
+        }
     }
 }
 
@@ -245,6 +274,48 @@ fn prober(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<Prober> {
             None
         }
     }
+}
+
+/// What replay stands on; None for passthrough, and where there are mistakes.
+fn replay(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<Replay> {
+    let mode = values.text("front", "mode");
+    if mode.as_deref() != Some("replay") {
+        return None;
+    }
+    let mut wrong = |section, name, why: &str| {
+        mistakes.push(Mistake::key(values.line(section, name), section, name, why));
+    };
+    if values.switch("front", "proxy_protocol") {
+        wrong(
+            "front",
+            "proxy_protocol",
+            "has no place in replay: nodes are told the client's address over their links",
+        );
+    }
+    let needed = ["certificate", "key", "link_certificate", "link_key", "link_ca"];
+    let paths = needed.map(|name| values.path("replay", name));
+    for (name, _) in needed.iter().zip(&paths).filter(|(_, path)| path.is_none()) {
+        wrong(
+            "replay",
+            *name,
+            "replay needs it; hint: kms front certificate, or [front] mode = \"passthrough\"",
+        );
+    }
+    let [Some(certificate), Some(key), Some(link_certificate), Some(link_key), Some(link_ca)] = &paths else {
+        return None;
+    };
+    let link = LinkFiles { certificate: link_certificate, key: link_key, ca: link_ca };
+    let files = replay::Files { certificate, key, link };
+    let time = |name| values.time("replay", name);
+    let bounds =
+        replay::Bounds { answer_wait: time("answer_wait_ms"), resend_after: time("resend_after_ms") };
+    let sizes = replay::Sizes {
+        request: values.number("replay", "request_bytes_max"),
+        requests: values.number("replay", "requests_bytes_max"),
+    };
+    Replay::read(&files, bounds, sizes, time("message_timeout_ms"))
+        .map_err(|errors| errors.iter().for_each(|(name, why)| wrong("replay", *name, why)))
+        .ok()
 }
 
 fn settings(values: &Values) -> Settings {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use daemon::throttle::Throttle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
@@ -16,6 +16,7 @@ use crate::health::{Event, NodeId, Settings};
 use crate::judge::Word;
 use crate::limits::{Held, Limits, Seats};
 use crate::metrics::Metrics;
+use crate::replay::Replay;
 use crate::roster::View;
 
 /// What a reload exchanges, for connections that begin after it.
@@ -26,6 +27,10 @@ pub(crate) struct Tuning {
     pub(crate) limits: Limits,
     pub(crate) settings: Settings,
     pub(crate) proxy_protocol: bool,
+    /// For replay what it stands on.
+    pub(crate) replay: Option<Replay>,
+    /// The mode, as the configuration has it.
+    pub(crate) mode: &'static str,
     /// How nodes are probed, in words.
     pub(crate) probe: String,
     /// What probes do not see, in words.
@@ -41,6 +46,8 @@ impl Tuning {
             limits: config.limits.clone(),
             settings: config.health.clone(),
             proxy_protocol: config.front.proxy_protocol,
+            replay: config.replay.clone(),
+            mode: config.mode(),
             probe: config.prober.to_string(),
             blind_to: config.prober.blind_to(),
             probe_not_after: config.prober.not_after(),
@@ -63,6 +70,7 @@ pub(crate) struct Front {
     pub(crate) takes_orders: bool,
     clients: Mutex<Clients>,
     words: mpsc::Sender<Word>,
+    ending: watch::Sender<bool>,
 }
 
 impl Front {
@@ -84,6 +92,7 @@ impl Front {
             takes_orders,
             clients: Mutex::default(),
             words,
+            ending: watch::Sender::new(false),
         }
     }
 
@@ -93,6 +102,15 @@ impl Front {
         if self.words.try_send(Word::Happened(node, event)).is_err() {
             self.metrics.hint_lost();
         }
+    }
+
+    /// Becomes true when the front ends: sessions that idle are over then.
+    pub(crate) fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.subscribe()
+    }
+
+    pub(crate) fn ends(&self) {
+        self.ending.send_replace(true);
     }
 
     /// Who connects. Held for a look-up, never while something is waited for.

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::front::Front;
 use crate::limits::Full;
-use crate::splice;
+use crate::{replay, splice};
 
 /// Connections that the kernel may complete before they are accepted.
 const BACKLOG: i32 = 4096;
@@ -49,7 +49,11 @@ fn take(tcp: TcpStream, address: SocketAddr, front: &Arc<Front>) {
         Ok(seat) => {
             front.metrics.accepted();
             front.clients().connected(front.clock.now(), address.ip());
-            tokio::spawn(splice::serve(Arc::clone(front), tcp, address, seat));
+            let front = Arc::clone(front);
+            match tuning.replay.clone() {
+                Some(replay) => tokio::spawn(replay::serve(front, replay, tcp, address, seat)),
+                None => tokio::spawn(splice::serve(front, tcp, address, seat)),
+            };
         }
         Err(full) => {
             reset(&tcp);

@@ -30,6 +30,8 @@ pub struct Metrics {
     probes: Family<NodeAnd, Counter>,
     transitions: Family<NodeAnd, Counter>,
     hints_lost: Counter,
+    requests: Family<One, Counter>,
+    resent: Counter,
     connections: Gauge,
     held: Gauge,
     serving: Gauge,
@@ -56,6 +58,8 @@ impl Metrics {
             probes: Family::default(),
             transitions: Family::default(),
             hints_lost: Counter::default(),
+            requests: Family::default(),
+            resent: Counter::default(),
             connections: Gauge::default(),
             held: Gauge::default(),
             serving: Gauge::default(),
@@ -88,6 +92,8 @@ impl Metrics {
             self.transitions.clone(),
         );
         registry.register("hints_lost", "Hints of sessions lost in a storm of them", self.hints_lost.clone());
+        registry.register("requests", "Requests in replay, by how they ended", self.requests.clone());
+        registry.register("resent", "Sendings of requests beyond their first", self.resent.clone());
         registry.register("connections", "Clients' connections open", self.connections.clone());
         registry.register("held_bytes", "Bytes held for peers that are slow to take them", self.held.clone());
         registry.register("serving", "2: reads and changes, 1: reads only, 0: nothing", self.serving.clone());
@@ -131,6 +137,13 @@ impl Metrics {
 
     pub(crate) fn hint_lost(&self) {
         self.hints_lost.inc();
+    }
+
+    /// A request of replay is over, after so many sendings.
+    pub(crate) fn carried(&self, sendings: u32, answered: bool) {
+        let how = if answered { "answered" } else { "given_up" };
+        self.requests.get_or_create(&[("how", how)]).inc();
+        self.resent.inc_by(u64::from(sendings.saturating_sub(1)));
     }
 
     /// The text, with what `status` says by now.

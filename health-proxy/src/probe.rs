@@ -5,6 +5,7 @@
 //! | kmip | mutual TLS, Discover Versions and Query in one message      | yes                | yes                            |
 //! | tls  | a TLS handshake, without a certificate of ours              | yes                | no                             |
 //! | tcp  | a connect                                                   | no                 | no                             |
+//! | link | a node of ours what it can do, over its link port           | yes                | yes                            |
 //!
 //! A kmip probe keeps its connection for the next one, so that probing costs a node no handshake and no line in its log;
 //! every [`KEPT_PROBES_MAX`] probes it connects anew, so that what new clients meet is seen too.
@@ -29,6 +30,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::certificate::not_after;
 use crate::file;
 use crate::health::Report;
+use crate::links::Links;
 
 /// Probes on one connection.
 pub const KEPT_PROBES_MAX: u32 = 25;
@@ -54,6 +56,8 @@ pub enum Kind {
     Tls,
     /// With a connect.
     Tcp,
+    /// With a question that nodes of ours answer: what they can do.
+    Link,
 }
 
 /// The files of `[probe]`.
@@ -78,9 +82,17 @@ pub struct Prober {
     client: Option<ClientConfig>,
     /// The end of our own certificate, in seconds since 1970; none where none is shown.
     not_after: Option<i64>,
+    /// The links of [`Kind::Link`].
+    links: Option<Links>,
 }
 
 impl Prober {
+    /// Asks nodes of ours over their links.
+    pub(crate) fn over(links: &Links) -> Self {
+        let (client, not_after) = (None, not_after(links.leaf()));
+        Self { kind: Kind::Link, verified: true, client, not_after, links: Some(links.clone()) }
+    }
+
     /// Reads the files.
     ///
     /// # Errors
@@ -103,7 +115,7 @@ impl Prober {
         }
         let verified = ca.is_some();
         if kind == Kind::Tcp {
-            return Ok(Self { kind, verified: false, client: None, not_after: None });
+            return Ok(Self { kind, verified: false, client: None, not_after: None, links: None });
         }
         let trust = match ca {
             Some(pem) => ServerTrust::Ca { pem: pem.to_vec(), verify_name: files.server_name.is_some() },
@@ -122,7 +134,7 @@ impl Prober {
             builder = builder.identity_pem(certificate.to_vec(), key.to_vec());
         }
         match builder.build() {
-            Ok(client) => Ok(Self { kind, verified, client: Some(client), not_after: own }),
+            Ok(client) => Ok(Self { kind, verified, client: Some(client), not_after: own, links: None }),
             Err(error) => {
                 let text = error.to_string();
                 let name = match &error {
@@ -148,7 +160,7 @@ impl Prober {
     /// What it does not see, in words for the log; None where it sees all.
     pub fn blind_to(&self) -> Option<&'static str> {
         match self.kind {
-            Kind::Kmip => None,
+            Kind::Kmip | Kind::Link => None,
             Kind::Tls => Some(
                 "probes are TLS handshakes only: a node that shakes hands and answers no request stays Up; hint: give \
                  [probe] certificate and key",
@@ -171,6 +183,7 @@ impl fmt::Display for Prober {
             Kind::Kmip => write!(f, "mutual TLS with Discover Versions and Query, {trust}"),
             Kind::Tls => write!(f, "TLS handshake only, {trust}"),
             Kind::Tcp => f.write_str("TCP connect only"),
+            Kind::Link => f.write_str("each node is asked what it can do, over its link"),
         }
     }
 }
@@ -225,17 +238,26 @@ impl Probe {
 
     /// The end of the certificate that the node last showed, in seconds since 1970; None while none was seen.
     pub fn not_after(&self) -> Option<i64> {
-        Some(self.not_after.load(Ordering::Relaxed)).filter(|end| *end != NONE_SEEN)
+        match &self.prober.links {
+            Some(links) => links.not_after(self.address),
+            None => Some(self.not_after.load(Ordering::Relaxed)).filter(|end| *end != NONE_SEEN),
+        }
     }
 
-    /// Asks once. A node of ours will say what it can do ([`Report`]) over its link port; until the front has links, as
-    /// with third-party servers, it says nothing.
+    /// Asks once. Over its link a node of ours says what it can do ([`Report`]); other servers say nothing of it.
     ///
     /// # Errors
     /// [`Failed`], at the latest after `timeout`.
     pub async fn ask(&self, timeout: Duration) -> Result<Option<Report>, Failed> {
         let deadline = Instant::now() + timeout;
         let late = |what: &str| format!("{what} took more than {} ms", timeout.as_millis());
+        if let Some(links) = &self.prober.links {
+            return match timeout_at(deadline, links.status(self.address)).await {
+                Err(_) => Err(Failed::connected(late("the answer to what it can do"))),
+                Ok(Err((connected, reason))) => Err(Failed { connected, reason }),
+                Ok(Ok(report)) => Ok(Some(report)),
+            };
+        }
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(kept) = kept {
             match timeout_at(deadline, self.ask_on(kept)).await {

@@ -85,7 +85,7 @@ pub async fn run(path: PathBuf, config: Config, lifeline: bool) -> anyhow::Resul
     let admin_task = tokio::spawn(admin::serve(admin_port, Arc::clone(&admin)));
     let operator_task = socket.map(|socket| tokio::spawn(operator::serve(socket, admin)));
     let clients = tokio::spawn(listener::accept(port, Arc::clone(&front)));
-    info!(listen = %listens_at, admin = %admin_at, nodes = config.nodes.len(), "serving, mode passthrough");
+    info!(listen = %listens_at, admin = %admin_at, nodes = config.nodes.len(), "serving, mode {}", config.mode());
     say_probe(&config);
     notify(&[NotifyState::Ready]);
 
@@ -176,6 +176,7 @@ impl Running {
     /// Lets sessions end, and resets what is left when their time is over.
     async fn drain(&mut self) {
         self.clients.abort();
+        self.front.ends();
         // The address first: while sessions end here, the other front takes new ones.
         self.ask(|done| Word::Ends { done }).await;
         let until = Instant::now() + self.config.limits.drain_timeout;

@@ -96,7 +96,7 @@ async fn session(front: &Front, tuning: &Tuning, mut client: TcpStream, address:
 }
 
 /// Options of every connection, on both sides: nothing waits for more to send, and a peer that is gone is noticed.
-fn prepare(tcp: &TcpStream, limits: &Limits) -> std::io::Result<()> {
+pub(crate) fn prepare(tcp: &TcpStream, limits: &Limits) -> std::io::Result<()> {
     tcp.set_nodelay(true)?;
     let socket = SockRef::from(tcp);
     let interval = (limits.keepalive / 3).max(Duration::from_secs(1));

@@ -37,6 +37,8 @@ pub struct Status {
     pub takes_orders: bool,
     /// The certificate that probes show; none where they show none.
     pub probe_certificate: Option<CertificateView>,
+    /// What clients see of this front, in replay.
+    pub certificate: Option<CertificateView>,
     /// Clients' connections.
     pub connections: Connections,
     /// The last failover.
@@ -210,7 +212,7 @@ impl Status {
             at_unix_ms: unix_ms,
             uptime_ms: ms(now),
             listen: tuning.listens_at,
-            mode: "passthrough",
+            mode: front.tuning.load().mode,
             service: match health.service() {
                 Service::Serving => Served::Serving,
                 Service::Degraded => Served::Degraded,
@@ -221,6 +223,10 @@ impl Status {
             blind_to: tuning.blind_to,
             takes_orders: front.takes_orders,
             probe_certificate: tuning.probe_not_after.map(|end| CertificateView::new(end, unix_ms)),
+            certificate: {
+                let end = tuning.replay.as_ref().and_then(|replay| replay.not_after);
+                end.map(|end| CertificateView::new(end, unix_ms))
+            },
             connections: Connections {
                 open: front.seats.taken() as u64,
                 max: tuning.limits.connections_max as u64,

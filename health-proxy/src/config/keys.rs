@@ -30,13 +30,24 @@ const fn ms(time: Duration) -> Absent {
 #[rustfmt::skip]
 const KEYS: &[Key] = &[
     key("front", "listen", ADDRESS, Says("0.0.0.0:5696"), "Where clients connect; \"[::]:5696\" takes IPv4 and IPv6."),
-    key("front", "mode", Choice(&["passthrough"]), Says("passthrough"), "What is done with connections: TLS goes through to a node untouched."),
-    key("front", "proxy_protocol", Switch, Stands(false), "Whether nodes are told each client's address by PROXY protocol v2; only for nodes that expect it."),
+    key("front", "mode", Choice(&["passthrough", "replay"]), Says("passthrough"), "What is done with connections: TLS goes through to a node untouched, or ends here and each request is sent to another node when one does not answer; replay is for our own nodes."),
+    key("front", "proxy_protocol", Switch, Stands(false), "Whether nodes are told each client's address by PROXY protocol v2; only for nodes that expect it, and for passthrough."),
     key("front", "track_file", Path, Unset, "For keepalived's track_file: 0 while a node can be read, else -254, also after the end."),
 
-    key(NODES, ANY_NAME, ADDRESS, ONE_NODE, "One line a node, by a name of your own. An IP address, so that no name server can take all nodes away."),
+    key(NODES, ANY_NAME, ADDRESS, ONE_NODE, "One line a node, by a name of your own. An IP address, so that no name server can take all nodes away. For replay with the port of its links, 5697."),
 
-    key("probe", "kind", Choice(&["kmip", "tls", "tcp"]), Unset, "How deep a node is asked; without it kmip where there is a certificate, else tls."),
+    key("replay", "certificate", Path, Unset, "PEM chain that clients see, that of all nodes, leaf first; replay needs this and the next four."),
+    key("replay", "key", Path, Unset, "Its PEM private key; 0600, or 0640 for the front's group."),
+    key("replay", "link_certificate", Path, Unset, "PEM certificate of this front under the cluster's CA; see kms front certificate."),
+    key("replay", "link_key", Path, Unset, "Its PEM private key; 0600, or 0640 for the front's group."),
+    key("replay", "link_ca", Path, Unset, "PEM certificate of the cluster's CA."),
+    key("replay", "answer_wait_ms", Number(100, HOUR_MS), Is(10_000), "How long a request is tried; then its client reads General Failure, and whether it may have been carried out."),
+    key("replay", "resend_after_ms", Number(20, HOUR_MS), Is(500), "A request unanswered for so long is sent to another node as well."),
+    key("replay", "request_bytes_max", Number(1024, 1 << 30), Is(1 << 20), "Bytes of one request, as [limits] of the nodes; a larger one is refused by its header and the connection closed."),
+    key("replay", "requests_bytes_max", Number(1024, 2 << 30), Is(64 << 20), "Bytes of requests that are kept at once, of all clients together; the next waits for room, and its client with it."),
+    key("replay", "message_timeout_ms", Number(100, HOUR_MS), Is(10_000), "A request that takes longer to arrive, or an answer longer to be taken, ends its connection."),
+
+    key("probe", "kind", Choice(&["kmip", "tls", "tcp"]), Unset, "How deep a node is asked; without it kmip where there is a certificate, else tls. With replay nodes are asked over their links, and [probe] is not used."),
     key("probe", "certificate", Path, Unset, "PEM chain that the nodes know as a client's, leaf first; kmip needs it."),
     key("probe", "key", Path, Unset, "Its PEM private key; 0600, or 0640 for the front's group."),
     key("probe", "ca", Path, Unset, "PEM certificates of the CA of the nodes' certificates; without it any is taken."),

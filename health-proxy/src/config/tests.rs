@@ -40,12 +40,12 @@ fn nodes_stay_in_the_order_of_the_file() {
 
 #[test]
 fn every_mistake_is_named_at_once_with_line_key_and_a_way_out() {
-    let text = "[front]\nlisen = \"0.0.0.0:1\"\nmode = \"replay\"\n[nodes]\na = \"kms1.example.test\"\n\"b c\" = \
+    let text = "[front]\nlisen = \"0.0.0.0:1\"\nmode = \"relay\"\n[nodes]\na = \"kms1.example.test\"\n\"b c\" = \
                 \"192.0.2.1:1\"\n[limits]\nconnections_max = 0\n[heath]\n[probe]\nkind = \"kmip\"\nserver_name = \"x\"\n";
     let expected = "\
 front.toml has 8 mistakes:
   line 2: [front] lisen: is no key; hint: did you mean listen?
-  line 3: [front] mode: is one of passthrough, got \"replay\"
+  line 3: [front] mode: is one of passthrough, replay, got \"relay\"
   line 5: [nodes] a: is an IP address and a port, got \"kms1.example.test\"; hint: \"192.0.2.11:5696\" or \"[2001:db8::1]:5696\"
   line 6: [nodes] b c: the name has 1 to 64 letters, digits, \".\", \"_\" and \"-\", got \"b c\"
   line 8: [limits] connections_max: is an integer from 1 to 1048576, got 0
@@ -69,6 +69,21 @@ fn a_front_without_nodes_or_with_one_twice_is_a_mistake() {
 fn a_front_that_is_its_own_node_is_a_mistake() {
     let text = "[front]\nlisten = \"192.0.2.1:5696\"\n[nodes]\na = \"192.0.2.1:5696\"\n";
     assert!(mistakes(text).contains("line 2: [front] listen: 192.0.2.1:5696 is the node a too"));
+}
+
+#[test]
+fn replay_names_all_that_it_needs() {
+    let text =
+        format!("[front]\nmode = \"replay\"\nproxy_protocol = true\n{SMALLEST}[replay]\nkey = \"key.pem\"\n");
+    let said = mistakes(&text);
+    for name in ["certificate", "link_certificate", "link_key", "link_ca"] {
+        assert!(
+            said.contains(&format!("[replay] {name}: replay needs it; hint: kms front certificate")),
+            "{said}"
+        );
+    }
+    assert!(said.contains("line 3: [front] proxy_protocol: has no place in replay"), "{said}");
+    assert!(!said.contains("[replay] key"), "{said}");
 }
 
 #[test]

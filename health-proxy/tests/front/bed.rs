@@ -73,7 +73,7 @@ impl Front {
         });
         let serving = until("the front serves", async || {
             let lines = log.lock().unwrap();
-            let line = lines.iter().find(|line| line.contains("serving, mode passthrough"))?;
+            let line = lines.iter().find(|line| line.contains("serving, mode "))?;
             serde_json::from_str::<Value>(line).ok()
         })
         .await;

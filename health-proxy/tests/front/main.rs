@@ -13,6 +13,7 @@ mod node;
 mod page;
 mod probes;
 mod reload;
+mod replay;
 mod sessions;
 mod slow;
 mod track;
