@@ -16,6 +16,7 @@ use crate::{Outcome, lab, node};
 use api::{Front, Order, Status};
 
 pub(crate) use api::Error;
+pub(crate) use certificate::Folder;
 
 /// Where an installed front takes orders: the unit's RuntimeDirectory.
 const INSTALLED: &str = "/run/health-proxy/admin.sock";

@@ -179,7 +179,7 @@ async fn serve(
     let client = setup::client(&admin, &first.node, address, dir).await?;
     if let Some(front) = nodes.front() {
         spinner.set_message(format!("Waiting for the front to serve on {address}"));
-        front.write(&admin, &first.node, nodes.all()).await?;
+        front.write(&first.node, nodes.all())?;
         nodes.start_and_wait(Who::Front).await?;
     }
     let description = Description::new(address.to_string(), nodes.states(), nodes.front_state(), &client);

@@ -48,7 +48,7 @@ pub(super) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<
 }
 
 /// What a front gets from a node.
-struct Folder {
+pub(crate) struct Folder {
     /// The chain that clients see, the same from every node and front.
     server_pem: String,
     server_key_pem: Zeroizing<String>,
@@ -62,7 +62,7 @@ type File<'a> = (&'static str, &'static str, &'a str);
 
 impl Folder {
     /// Issues the front's certificate under the cluster's CA, and reads the rest.
-    fn issue(node: &Node, name: &str, now: i64) -> anyhow::Result<Self> {
+    pub(crate) fn issue(node: &Node, name: &str, now: i64) -> anyhow::Result<Self> {
         let (authority, cluster_ca_pem) = node.cluster_authority()?;
         Ok(Folder {
             server_pem: node.server_pem()?,
@@ -70,6 +70,14 @@ impl Folder {
             link: authority.issue(Profile::Front, &Subject::front(name), LINK_KEY_KIND, now)?,
             cluster_ca_pem,
         })
+    }
+
+    /// Writes all files over those of an earlier front.
+    pub(crate) fn write_over(&self, dir: &Path) -> anyhow::Result<()> {
+        for (name, _, content) in self.files() {
+            file::write(&dir.join(name), content.as_bytes(), file::PRIVATE, Existing::Replace)?;
+        }
+        Ok(())
     }
 
     /// All files. Not one of them is for others than the front, so all are its owner's alone.

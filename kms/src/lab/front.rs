@@ -1,4 +1,4 @@
-//! The front before the lab's nodes: its folder, its ports, its configuration, and the client that it asks nodes as.
+//! The front before the lab's nodes: its folder, its ports, its configuration and its certificates.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use certs::Existing;
 use serde::Deserialize;
 
 use super::server::Launch;
-use super::setup::{self, ClientFiles, Known, Ports, PreparedNode};
-use crate::admin::Admin;
-use crate::file;
+use super::setup::{self, Ports, PreparedNode};
+use crate::front::Folder;
 use crate::node::Node;
+use crate::{file, time};
 
 /// The configuration's name in the front's folder.
 const CONFIG: &str = "front.toml";
@@ -24,10 +24,6 @@ const PORTS_ABOVE: u16 = 100;
 
 /// From the front's port to its admin port: 5696 and 5699 where it is installed.
 const ADMIN_ABOVE: u16 = 3;
-
-/// The front as a client of the nodes: in a tenant without keys and with no right at all, as Discover Versions and
-/// Query need none.
-const PROBE: Known = Known { name: "front", tenant: "front", rights: &[] };
 
 /// Where the front of a lab is, and where it listens.
 #[derive(Clone, Debug)]
@@ -99,23 +95,22 @@ impl PreparedFront {
         self.dir.join(SOCKET)
     }
 
-    /// Makes it known to the nodes and writes its configuration. `node` is the first, which has the authority.
-    pub(super) async fn write<'a>(
+    /// Writes its certificates, and its configuration. `node` is the first, which has the cluster's authority.
+    pub(super) fn write<'a>(
         &self,
-        admin: &Admin,
         node: &Node,
         nodes: impl Iterator<Item = &'a PreparedNode>,
     ) -> anyhow::Result<()> {
         file::private_directory(&self.dir)?;
-        let files = ClientFiles { dir: self.dir.clone() };
-        setup::make_known(admin, node, &PROBE, &files).await?;
+        Folder::issue(node, "lab", time::now_s())?.write_over(&self.dir)?;
         let text = self.config(nodes);
         file::write(&self.dir.join(CONFIG), text.as_bytes(), file::PUBLIC, Existing::Replace)
     }
 
     fn config<'a>(&self, nodes: impl Iterator<Item = &'a PreparedNode>) -> String {
-        let nodes: String =
-            nodes.map(|node| format!("{} = \"{}\"\n", setup::name_of(node.number), node.new.kmip)).collect();
+        let nodes: String = nodes
+            .map(|node| format!("{} = \"{}\"\n", setup::name_of(node.number), node.new.link.listen))
+            .collect();
         let PreparedFront { listen, admin, .. } = self;
         format!(
             r#"# Configuration of the lab's front, written anew at each start of the lab.
@@ -123,13 +118,16 @@ impl PreparedFront {
 
 [front]
 listen = "{listen}"
+mode = "replay"
 
 [nodes]
 {nodes}
-[probe]
-certificate = "cert.pem"
-key = "key.pem"
-ca = "ca.pem"
+[replay]
+certificate = "server.pem"
+key = "server-key.pem"
+link_certificate = "link.pem"
+link_key = "link-key.pem"
+link_ca = "cluster-ca.pem"
 
 [limits]
 # A lab is ended by hand: nobody waits for its clients.
@@ -160,7 +158,7 @@ mod tests {
         assert_ne!(first.listen, first.admin);
         let text = first.config(lab.nodes.iter());
         let table: toml::Table = toml::from_str(&text).unwrap();
-        assert_eq!(table["nodes"]["node1"].as_str(), Some(lab.nodes[0].new.kmip.to_string().as_str()));
+        assert_eq!(table["nodes"]["node1"].as_str(), Some(lab.nodes[0].new.link.listen.to_string().as_str()));
         drop(lab);
         std::fs::create_dir(&first.dir).unwrap();
         std::fs::write(first.dir.join(CONFIG), text).unwrap();

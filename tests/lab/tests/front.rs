@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use kmip::client::{Client, ClientConfig, ClientError, Connection, ServerTrust};
 use kmip::enumeration::ObjectType;
-use kmip::operations::create;
-use kmip::{Attribute, RequestPayload, StandardAttribute, TemplateAttribute};
+use kmip::operations::{create, locate};
+use kmip::{Attribute, RequestPayload, ResponsePayload, StandardAttribute, TemplateAttribute};
 use lab::programs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Between two looks at a condition.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Clients at once, so that every node has some.
+/// Clients at once, so that every node has requests of some.
 const CLIENTS: usize = 6;
 
 /// Requests that each client has answered after a fault before it is taken to be over.
@@ -105,22 +105,13 @@ impl Running {
         .await;
     }
 
-    /// The name of a node with clients that leads, or of one that does not.
+    /// The name of the node that leads, or of one that does not.
     async fn node(&self, leads: bool) -> String {
         let output = self.lab(&["status", "--json"]).await;
         let status: Value = serde_json::from_slice(&output.stdout).unwrap();
         let nodes = status["nodes"].as_array().unwrap();
-        let front = self.front_status().await;
-        let sessions = |name: &Value| {
-            let nodes = front["nodes"].as_array().unwrap();
-            nodes.iter().find(|node| node["name"] == *name).unwrap()["sessions"].as_u64().unwrap()
-        };
-        let fits = |node: &&Value| (node["role"] == "leader") == leads && sessions(&node["name"]) > 0;
-        let found = nodes.iter().find(fits);
-        found.unwrap_or_else(|| panic!("no such node has clients: {front}"))["name"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        let found = nodes.iter().find(|node| (node["role"] == "leader") == leads);
+        found.unwrap_or_else(|| panic!("no such node: {status}"))["name"].as_str().unwrap().to_owned()
     }
 
     async fn end(mut self, signal: Signal) {
@@ -168,7 +159,10 @@ fn new_key() -> RequestPayload {
 #[derive(Debug, Default)]
 struct Befell {
     worst_gap: Duration,
-    failed: u64,
+    /// Keys that were created.
+    created: u64,
+    /// What went wrong, in words.
+    failed: Vec<String>,
 }
 
 /// Clients that create keys without a pause, each over a connection that it keeps while it can.
@@ -198,12 +192,13 @@ impl Crowd {
                             }
                             last = Instant::now();
                         }
-                        Err(_) => {
-                            befell.failed += 1;
+                        Err(error) => {
+                            befell.failed.push(error.to_string());
                             connection = None;
                         }
                     }
                 }
+                befell.created = answered.load(Ordering::Relaxed);
                 befell
             });
         }
@@ -226,7 +221,8 @@ impl Crowd {
         let all = self.clients.join_all().await;
         Befell {
             worst_gap: all.iter().map(|befell| befell.worst_gap).max().unwrap(),
-            failed: all.iter().map(|befell| befell.failed).sum(),
+            created: all.iter().map(|befell| befell.created).sum(),
+            failed: all.into_iter().flat_map(|befell| befell.failed).collect(),
         }
     }
 }
@@ -239,6 +235,15 @@ async fn ask(config: &ClientConfig, connection: &mut Option<Connection>) -> Resu
     open.one(new_key()).await?;
     *connection = Some(open);
     Ok(())
+}
+
+/// How many keys there are.
+async fn keys(config: &ClientConfig) -> u64 {
+    let mut connection = Client::connect(config).await.unwrap();
+    match connection.one(locate::Request::default()).await.unwrap() {
+        ResponsePayload::Locate(found) => found.unique_identifiers.len() as u64,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn is_process(pid: u64) -> bool {
@@ -264,21 +269,33 @@ async fn a_client_of_the_front_is_served_while_nodes_are_killed_drained_and_take
     assert_eq!(unknown.status.code(), Some(1));
     assert!(said(&unknown).contains("the nodes are node1, node2, node3"), "{}", said(&unknown));
 
-    for (what, leads) in [("a follower", false), ("the leader", true)] {
+    let mut created = keys(&config).await;
+    for (what, leads, does, undoes) in [
+        ("kill -9 of a follower", false, "kill", "start"),
+        ("kill -9 of the leader", true, "kill", "start"),
+        ("a frozen follower", false, "stop", "cont"),
+        ("a frozen leader", true, "stop", "cont"),
+    ] {
         let crowd = Crowd::start(&config).await;
         let name = lab.node(leads).await;
-        let killed = lab.lab(&["kill", &name]).await;
-        assert!(killed.status.success(), "{}", said(&killed));
+        let done = lab.lab(&[does, &name]).await;
+        assert!(done.status.success(), "{}", said(&done));
         lab.node_is(&name, "Down").await;
         crowd.more().await;
-        let Befell { worst_gap, failed } = crowd.end().await;
-        println!(
-            "kill -9 of {what}, {CLIENTS} clients that create through the front: worst gap {} ms, {failed} failed requests",
-            worst_gap.as_millis()
-        );
-        let started = lab.lab(&["start", &name]).await;
-        assert!(started.status.success(), "{}", said(&started));
+        // It comes back among requests, with some in it that others have carried out.
+        let undone = lab.lab(&[undoes, &name]).await;
+        assert!(undone.status.success(), "{}", said(&undone));
         lab.node_is(&name, "Up").await;
+        crowd.more().await;
+        let befell = crowd.end().await;
+        created += befell.created;
+        println!(
+            "{what}, {CLIENTS} clients that create through the front: worst gap {} ms, {} failed requests",
+            befell.worst_gap.as_millis(),
+            befell.failed.len()
+        );
+        assert_eq!(befell.failed, Vec::<String>::new(), "{what}: a client noticed");
+        assert_eq!(keys(&config).await, created, "{what}: a request was carried out twice, or not at all");
     }
 
     let front = lab.front_pid();
