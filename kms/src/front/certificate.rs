@@ -8,6 +8,7 @@ use anyhow::bail;
 use certs::{Existing, Inspected, Issued, Profile, Subject};
 use zeroize::Zeroizing;
 
+use super::files;
 use crate::admin::Member;
 use crate::node::{LINK_KEY_KIND, LINK_PORT, Node, Which};
 use crate::print::{self, Format};
@@ -58,7 +59,7 @@ pub(crate) struct Folder {
 }
 
 /// A file: its name, what it is, and its content.
-type File<'a> = (&'static str, &'static str, &'a str);
+pub(super) type File<'a> = (&'static str, &'static str, &'a str);
 
 impl Folder {
     /// Issues the front's certificate under the cluster's CA, and reads the rest.
@@ -81,7 +82,7 @@ impl Folder {
     }
 
     /// All files. Not one of them is for others than the front, so all are its owner's alone.
-    fn files(&self) -> [File<'_>; 5] {
+    pub(super) fn files(&self) -> [File<'_>; 5] {
         [
             ("server.pem", "what clients see, the same as on every node", &self.server_pem),
             ("server-key.pem", "its private key", &self.server_key_pem),
@@ -190,13 +191,13 @@ link_ca = "cluster-ca.pem"
     )
 }
 
-/// A node's line of `[nodes]`. Names are people's: two nodes may have one, and a dot would part a key of TOML in two.
+/// A node's line of `[nodes]`. Names are people's: two nodes may have one.
 fn node_line(node: &Member, nodes: &[Member]) -> String {
     let name = match nodes.iter().filter(|other| other.name == node.name).count() {
         1 => node.name.clone(),
         _ => format!("{}-{}", node.name, node.number),
     };
-    let name = if name.contains('.') { format!("\"{name}\"") } else { name };
+    let name = files::key(&name);
     let is_ip = address::split(&node.link, LINK_PORT).is_ok_and(|(host, _)| host.parse::<IpAddr>().is_ok());
     match is_ip {
         true => format!("{name} = \"{}\"\n", node.link),

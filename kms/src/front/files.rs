@@ -2,6 +2,25 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+/// What fronts do with connections: `[front] mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Mode {
+    /// Requests are kept until they are answered, and given to another node when one does not; for our own nodes
+    Replay,
+    /// TLS goes through, unread, to nodes of any make
+    Passthrough,
+}
+
+impl Mode {
+    /// Certificates and keys that the front's configuration names, beside it.
+    fn pems(self) -> &'static [&'static str] {
+        match self {
+            Mode::Replay => &["server.pem", "server-key.pem", "link.pem", "link-key.pem", "cluster-ca.pem"],
+            Mode::Passthrough => &["probe.pem", "probe.key", "ca.pem"],
+        }
+    }
+}
+
 /// Two hosts that hold one address.
 #[derive(Clone, Debug)]
 pub(super) struct Pair {
@@ -9,6 +28,8 @@ pub(super) struct Pair {
     pub(super) interface: String,
     /// Their own addresses.
     pub(super) hosts: [IpAddr; 2],
+    pub(super) mode: Mode,
+    /// In replay by the address of their links.
     pub(super) nodes: Vec<(String, SocketAddr)>,
     /// VRRP's number for the two.
     pub(super) router_id: u8,
@@ -55,13 +76,17 @@ pub(super) fn all(pair: &Pair, host: Host) -> [(&'static str, String); 7] {
         ("health-proxy.sysusers", SYSUSERS.to_owned()),
         ("health-proxy.tmpfiles", TMPFILES.to_owned()),
         ("keepalived-health-proxy.conf", KEEPALIVED_UNIT.to_owned()),
-        ("install.sh", INSTALL.to_owned()),
+        ("install.sh", install(pair.mode)),
     ]
 }
 
 fn front(pair: &Pair) -> String {
     let any = if pair.vip.is_ipv4() { "0.0.0.0:5696" } else { "[::]:5696" };
-    let nodes: String = pair.nodes.iter().map(|(name, at)| format!("{name} = \"{at}\"\n")).collect();
+    let nodes: String = pair.nodes.iter().map(|(name, at)| format!("{} = \"{at}\"\n", key(name))).collect();
+    let (mode, section) = match pair.mode {
+        Mode::Replay => ("replay", REPLAY),
+        Mode::Passthrough => ("passthrough", PROBE),
+    };
     format!(
         r#"# /etc/health-proxy/front.toml, the same on both hosts.
 # After a change: systemctl reload health-proxy. Every key with its default: health-proxy --config-reference
@@ -69,17 +94,13 @@ fn front(pair: &Pair) -> String {
 [front]
 # Any address of this host: {vip} comes and goes.
 listen = "{any}"
+mode = "{mode}"
 # keepalived reads here whether this host may have {vip}.
 track_file = "/run/health-proxy/vip"
 
 [nodes]
 {nodes}
-[probe]
-# A client of the nodes without keys: kms client add front --issue --tenant front --rights read
-certificate = "probe.pem"
-key = "probe.key"
-ca = "ca.pem"
-
+{section}
 [admin]
 # For Prometheus and load balancers; it holds no secret, and takes no orders.
 listen = "127.0.0.1:5699"
@@ -88,6 +109,30 @@ socket = "/run/health-proxy/admin.sock"
 "#,
         vip = pair.vip
     )
+}
+
+const REPLAY: &str = r#"[replay]
+# From kms front certificate, on a node; each front has a link.pem of its own.
+certificate = "server.pem"
+key = "server-key.pem"
+link_certificate = "link.pem"
+link_key = "link-key.pem"
+link_ca = "cluster-ca.pem"
+"#;
+
+const PROBE: &str = r#"[probe]
+# A client of the nodes without keys: kms client add front --issue --tenant front --rights read
+certificate = "probe.pem"
+key = "probe.key"
+ca = "ca.pem"
+"#;
+
+/// A name as a key of TOML, which a dot would part in two.
+pub(super) fn key(name: &str) -> String {
+    match name.contains('.') {
+        true => format!("\"{name}\""),
+        false => name.to_owned(),
+    }
 }
 
 fn keepalived(pair: &Pair, host: Host) -> String {
@@ -149,11 +194,15 @@ vrrp_instance kms {{
 }
 
 /// Puts the files where they belong; run again, it puts changed ones there.
+fn install(mode: Mode) -> String {
+    INSTALL.replace("PEMS", &mode.pems().join(" "))
+}
+
 const INSTALL: &str = r#"#!/bin/sh
-# As root, in this directory, once probe.pem, probe.key and ca.pem are in it. The programs are in /usr/bin by then.
+# As root, in this directory, with all certificates and keys in it. The programs are in /usr/bin by then.
 set -eu
 cd "$(dirname "$0")"
-for file in probe.pem probe.key ca.pem; do
+for file in PEMS; do
     [ -f "$file" ] || { echo "error: $file is not here; hint: docs/front.md, step 3" >&2; exit 1; }
 done
 install -D -m 644 health-proxy.sysusers /usr/lib/sysusers.d/health-proxy.conf
@@ -161,7 +210,7 @@ systemd-sysusers
 install -D -m 644 health-proxy.tmpfiles /usr/lib/tmpfiles.d/health-proxy.conf
 systemd-tmpfiles --create /usr/lib/tmpfiles.d/health-proxy.conf
 install -d -m 750 -o root -g health-proxy /etc/health-proxy
-install -m 640 -o root -g health-proxy front.toml probe.pem probe.key ca.pem /etc/health-proxy/
+install -m 640 -o root -g health-proxy front.toml PEMS /etc/health-proxy/
 health-proxy --config /etc/health-proxy/front.toml --check-config
 install -m 644 health-proxy.service /etc/systemd/system/
 install -D -m 644 keepalived-health-proxy.conf /etc/systemd/system/keepalived.service.d/health-proxy.conf
@@ -184,6 +233,7 @@ pub(super) mod tests {
             vip: [192, 0, 2, 10].into(),
             interface: "eth0".to_owned(),
             hosts: [[192, 0, 2, 21].into(), [192, 0, 2, 22].into()],
+            mode: Mode::Passthrough,
             nodes: (1..=3).map(node).collect(),
             router_id: 96,
         }
@@ -211,7 +261,9 @@ pub(super) mod tests {
             golden(&format!("{}.conf", host.name()), &keepalived(&pair(), host));
         }
         golden("front.toml", &front(&pair()));
-        golden("install.sh", INSTALL);
+        golden("front-replay.toml", &front(&Pair { mode: Mode::Replay, ..pair() }));
+        golden("install.sh", &install(Mode::Passthrough));
+        golden("install-replay.sh", &install(Mode::Replay));
     }
 
     #[test]
@@ -224,6 +276,23 @@ pub(super) mod tests {
         }
         assert_eq!(table["admin"]["socket"].as_str(), Some(crate::front::INSTALLED));
         assert_eq!(table["nodes"].as_table().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn in_both_modes_what_is_installed_is_what_the_configuration_names() {
+        for mode in [Mode::Replay, Mode::Passthrough] {
+            let mut pair = Pair { mode, ..pair() };
+            pair.nodes[0].0 = "kms1.example.test".to_owned();
+            let table: toml::Table = toml::from_str(&front(&pair)).unwrap();
+            assert!(table["nodes"]["kms1.example.test"].is_str());
+            let section = if mode == Mode::Replay { "replay" } else { "probe" };
+            let mut named: Vec<_> =
+                table[section].as_table().unwrap().values().map(|value| value.as_str().unwrap()).collect();
+            let mut installed = mode.pems().to_vec();
+            named.sort_unstable();
+            installed.sort_unstable();
+            assert_eq!(named, installed);
+        }
     }
 
     #[test]

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use certs::Existing;
 
-use super::files::{self, Host, Pair};
-use crate::node::{KMIP_PORT, Which};
+use super::certificate::Folder;
+use super::files::{self, Host, Mode, Pair};
+use crate::node::{KMIP_PORT, LINK_PORT, Which};
 use crate::print::{self, Format};
-use crate::{Outcome, address, file};
+use crate::{Outcome, address, file, time};
 
 /// The longest name of an interface, as Linux has it.
 const INTERFACE_BYTES_MAX: usize = 15;
@@ -35,8 +36,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "ADDRESS", value_parser = parse_ip)]
     address: Option<IpAddr>,
 
-    /// The nodes: ADDRESS, ADDRESS:PORT or NAME=ADDRESS:PORT, with commas [default: those of the cluster of the node
-    /// here]
+    /// What the fronts do with connections [default: replay on a node; passthrough with --nodes]
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+
+    /// The nodes of a passthrough: ADDRESS, ADDRESS:PORT or NAME=ADDRESS:PORT, with commas [default: those of the cluster
+    /// of the node here]
     #[arg(long, value_name = "NODE,...", value_delimiter = ',', value_parser = parse_node)]
     nodes: Vec<(Option<String>, SocketAddr)>,
 
@@ -61,19 +66,33 @@ pub(super) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<
         Some(own) => own,
         None => own_address(arguments.peer)?,
     };
-    let nodes = match arguments.nodes.is_empty() {
-        true => of_cluster(&arguments.which).await?,
-        false => named(arguments.nodes),
+    let is_here = arguments.nodes.is_empty();
+    let mode = arguments.mode.unwrap_or(if is_here { Mode::Replay } else { Mode::Passthrough });
+    let nodes = match (is_here, mode) {
+        (true, mode) => of_cluster(&arguments.which, mode).await?,
+        (false, Mode::Passthrough) => named(arguments.nodes),
+        (false, Mode::Replay) => bail!(
+            "replay takes its nodes and its certificates from the cluster of the node here. hint: run it on a node without --nodes, or with --mode passthrough"
+        ),
+    };
+    let folders = match mode {
+        Mode::Replay => {
+            let node = arguments.which.find()?;
+            let issue = |name| Folder::issue(&node, name, time::now_s());
+            Some([issue("1")?, issue("2")?])
+        }
+        Mode::Passthrough => None,
     };
     let pair = Pair {
         vip: arguments.vip,
         interface: arguments.interface,
         hosts: [own, arguments.peer],
+        mode,
         nodes,
         router_id: arguments.router_id,
     };
     check(&pair)?;
-    let dirs = write(&pair, &out)?;
+    let dirs = write(&pair, folders.as_ref(), &out)?;
     match format {
         Format::Json => print::json(&serde_json::json!({ "fronts": dirs }))?,
         Format::Table => report(&pair, &dirs),
@@ -112,14 +131,17 @@ fn check(pair: &Pair) -> anyhow::Result<()> {
 }
 
 /// Both hosts' files; nothing is left when one cannot be written.
-fn write(pair: &Pair, out: &Path) -> anyhow::Result<Vec<PathBuf>> {
+fn write(pair: &Pair, folders: Option<&[Folder; 2]>, out: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let write_all = || {
         let mut dirs = Vec::new();
-        for host in [Host::First, Host::Second] {
+        for (place, host) in [Host::First, Host::Second].into_iter().enumerate() {
             let dir = out.join(host.name());
             file::private_directory(&dir)?;
             for (name, content) in files::all(pair, host) {
                 file::write(&dir.join(name), content.as_bytes(), file::PUBLIC, Existing::Refuse)?;
+            }
+            if let Some(folders) = folders {
+                folders[place].write_over(&dir)?;
             }
             dirs.push(dir);
         }
@@ -140,12 +162,17 @@ fn report(pair: &Pair, dirs: &[PathBuf]) {
     print::table(&["FILES", "FOR THE HOST"], rows);
     print::line("");
     print::heading("Next");
-    print::line("  kms client add front --issue --tenant front --rights read --out probe");
-    print::line(format!(
-        "  copy probe/cert.pem, key.pem and ca.pem into {}/ as probe.pem,",
-        dirs[0].display()
-    ));
-    print::line("  probe.key and ca.pem, and into the other directory too");
+    match pair.mode {
+        Mode::Replay => print::line(
+            "  copy each directory to its host, in secret: with its keys one passes for the server, and speaks to the nodes for any client",
+        ),
+        Mode::Passthrough => {
+            print::line("  kms client add front --issue --tenant front --rights read --out probe");
+            let dir = dirs[0].display();
+            print::line(format!("  copy probe/cert.pem, key.pem and ca.pem into {dir}/ as probe.pem,"));
+            print::line("  probe.key and ca.pem, and into the other directory too");
+        }
+    }
     print::line("  then, as root on each host, in its directory: sh install.sh");
 }
 
@@ -172,14 +199,18 @@ fn named(nodes: Vec<(Option<String>, SocketAddr)>) -> Vec<(String, SocketAddr)> 
 }
 
 /// The members of the cluster of the node on this machine: each is known to the others by an address that it does not
-/// change.
-async fn of_cluster(which: &Which) -> anyhow::Result<Vec<(String, SocketAddr)>> {
+/// change. In replay by their links, else by where clients reach them.
+async fn of_cluster(which: &Which, mode: Mode) -> anyhow::Result<Vec<(String, SocketAddr)>> {
     let ask = async { anyhow::Ok(which.admin()?.cluster().await?) };
     let cluster =
         ask.await.context("asking the node here for the cluster's nodes. hint: name them with --nodes")?;
     let nodes = cluster.nodes.iter().map(|node| {
-        let (host, _) = address::split(&node.link, KMIP_PORT)?;
-        let (_, port) = address::split(&node.kmip, KMIP_PORT).unwrap_or((String::new(), KMIP_PORT));
+        let (host, link) = address::split(&node.link, LINK_PORT)?;
+        let (_, kmip) = address::split(&node.kmip, KMIP_PORT).unwrap_or((String::new(), KMIP_PORT));
+        let port = match mode {
+            Mode::Replay => link,
+            Mode::Passthrough => kmip,
+        };
         let host: IpAddr = host.parse().with_context(|| {
             format!("{} is known as {host}, and the front takes IP addresses only. hint: --nodes", node.name)
         })?;
@@ -260,7 +291,7 @@ mod tests {
     fn both_hosts_files_are_written_and_what_is_there_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("fronts");
-        let dirs = write(&pair(), &out).unwrap();
+        let dirs = write(&pair(), None, &out).unwrap();
         assert_eq!(dirs, [out.join("front1"), out.join("front2")]);
         for name in ["front.toml", "keepalived.conf", "health-proxy.service", "install.sh"] {
             assert!(dirs.iter().all(|dir| dir.join(name).is_file()), "{name}");

@@ -330,6 +330,30 @@ async fn without_a_front_clients_go_to_the_first_node() {
 }
 
 #[tokio::test]
+async fn what_init_writes_on_a_node_is_a_front_in_replay_with_all_it_needs() {
+    let lab = Running::start(&["--nodes", "1", "--no-front"]).await;
+    let out = lab.dir.join("fronts");
+    let words = "front init --vip 192.0.2.10 --interface eth0 --address 192.0.2.21 --peer 192.0.2.22";
+    let mut init = kms(&words.split(' ').collect::<Vec<_>>());
+    let output = init.arg("--node").arg(lab.dir.join("node1")).arg("--out").arg(&out).output().await.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let mut links = Vec::new();
+    for host in ["front1", "front2"] {
+        let dir = out.join(host);
+        // As on a host, with its paths in this directory.
+        let text = std::fs::read_to_string(dir.join("front.toml")).unwrap();
+        std::fs::write(dir.join("front.toml"), text.replace("/run/health-proxy", dir.to_str().unwrap())).unwrap();
+        let mut check = Command::new(&programs().front);
+        let output =
+            check.arg("--check-config").arg("--config").arg(dir.join("front.toml")).output().await.unwrap();
+        assert!(output.status.success() && said(&output).contains("requests replayed"), "{}", said(&output));
+        links.push(std::fs::read(dir.join("link.pem")).unwrap());
+    }
+    assert_ne!(links[0], links[1], "each front has a certificate of its own");
+    lab.end(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
 async fn what_init_writes_is_taken_by_keepalived_and_by_the_front() {
     let temporary = tempfile::tempdir().unwrap();
     let out = temporary.path().join("fronts");

@@ -1,5 +1,5 @@
 #!/bin/sh
-# As root, in this directory, once probe.pem, probe.key and ca.pem are in it. The programs are in /usr/bin by then.
+# As root, in this directory, with all certificates and keys in it. The programs are in /usr/bin by then.
 set -eu
 cd "$(dirname "$0")"
 for file in probe.pem probe.key ca.pem; do
