@@ -16,6 +16,7 @@ use crate::health::{Event, NodeId, Settings};
 use crate::judge::Word;
 use crate::limits::{Held, Limits, Seats};
 use crate::metrics::Metrics;
+use crate::operations::Operations;
 use crate::replay::Replay;
 use crate::roster::View;
 
@@ -64,6 +65,7 @@ pub(crate) struct Front {
     pub(crate) metrics: Metrics,
     pub(crate) seats: Arc<Seats>,
     pub(crate) held: Held,
+    pub(crate) operations: Operations,
     /// Lines about clients and limits.
     pub(crate) throttle: Throttle,
     /// Whether the admin port takes orders.
@@ -88,6 +90,7 @@ impl Front {
             metrics,
             seats: Arc::default(),
             held: Held::default(),
+            operations: Operations::default(),
             throttle: Throttle::default(),
             takes_orders,
             clients: Mutex::default(),

@@ -29,6 +29,7 @@ mod links;
 pub mod listener;
 pub mod metrics;
 pub mod minutes;
+pub mod operations;
 pub mod operator;
 mod orders;
 pub mod page;

@@ -25,6 +25,9 @@ use self::link::Link;
 pub(crate) use self::link::Unheard;
 use crate::health::Report;
 
+/// What a connection to a node may take, with TLS and hello. Requests that wait for it go to another node long before.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The links to all nodes, made as they are needed. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Links {
@@ -111,6 +114,3 @@ impl Links {
         Arc::clone(link)
     }
 }
-
-/// What a connection to a node may take, with TLS and hello. Requests that wait for it go to another node long before.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

@@ -16,6 +16,7 @@ use crate::status::Status;
 
 type Node = [(&'static str, String); 1];
 type NodeAnd = [(&'static str, String); 2];
+type Two = [(&'static str, &'static str); 2];
 type One = [(&'static str, &'static str); 1];
 
 /// Everything the front counts.
@@ -30,7 +31,7 @@ pub struct Metrics {
     probes: Family<NodeAnd, Counter>,
     transitions: Family<NodeAnd, Counter>,
     hints_lost: Counter,
-    requests: Family<One, Counter>,
+    requests: Family<Two, Counter>,
     resent: Counter,
     connections: Gauge,
     held: Gauge,
@@ -92,7 +93,11 @@ impl Metrics {
             self.transitions.clone(),
         );
         registry.register("hints_lost", "Hints of sessions lost in a storm of them", self.hints_lost.clone());
-        registry.register("requests", "Requests in replay, by how they ended", self.requests.clone());
+        registry.register(
+            "requests",
+            "Requests in replay, by operation and how they ended",
+            self.requests.clone(),
+        );
         registry.register("resent", "Sendings of requests beyond their first", self.resent.clone());
         registry.register("connections", "Clients' connections open", self.connections.clone());
         registry.register("held_bytes", "Bytes held for peers that are slow to take them", self.held.clone());
@@ -140,9 +145,9 @@ impl Metrics {
     }
 
     /// A request of replay is over, after so many sendings.
-    pub(crate) fn carried(&self, sendings: u32, answered: bool) {
+    pub(crate) fn carried(&self, operation: &'static str, sendings: u32, answered: bool) {
         let how = if answered { "answered" } else { "given_up" };
-        self.requests.get_or_create(&[("how", how)]).inc();
+        self.requests.get_or_create(&[("operation", operation), ("how", how)]).inc();
         self.resent.inc_by(u64::from(sendings.saturating_sub(1)));
     }
 

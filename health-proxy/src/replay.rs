@@ -284,8 +284,14 @@ impl Session<'_> {
         };
         let handed =
             Handed { token, address: self.address, certificates: self.certificates.clone(), message };
-        match send::carry(self.front, self.replay, &handed, need).await {
-            Ok(answered) => answered,
+        let (carried, sendings) = send::carry(self.front, self.replay, &handed, need).await;
+        let operation = self.front.operations.carried(request.as_ref(), sendings, carried.is_ok());
+        self.front.metrics.carried(operation, sendings, carried.is_ok());
+        match carried {
+            Ok((answer, close)) => {
+                self.front.metrics.moved(handed.message.len() as u64, answer.len() as u64);
+                (answer, close)
+            }
             Err(given_up) => {
                 let text = refusal::text(&given_up, self.replay.bounds.answer_wait.as_millis());
                 if let Some(note) = self.front.throttle.admit() {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::front::Front;
 use crate::health::{Failover, Health, Node, NodeId, Outcome, Service, Standing};
+use crate::operations::Tally;
 use crate::roster::Place;
 
 /// All of it.
@@ -41,6 +42,8 @@ pub struct Status {
     pub certificate: Option<CertificateView>,
     /// Clients' connections.
     pub connections: Connections,
+    /// What clients ask for, in replay: requests by operation since the start.
+    pub operations: BTreeMap<&'static str, Tally>,
     /// The last failover.
     pub last_failover: Option<FailoverView>,
     /// The last failovers, oldest first.
@@ -232,6 +235,7 @@ impl Status {
                 max: tuning.limits.connections_max as u64,
                 held_bytes: front.held.bytes() as u64,
             },
+            operations: front.operations.all(),
             last_failover: health.last_failover().map(|last| FailoverView::new(last, now, &name)),
             failovers: health.failovers().map(|failover| FailoverView::new(failover, now, &name)).collect(),
             nodes: nodes.collect(),

@@ -14,15 +14,15 @@ use crate::links::{Handed, Manner, Reply, Unheard};
 use crate::roster::Presence;
 
 /// The answer, and whether the client's connection ends with it.
-///
-/// # Errors
-/// [`GivenUp`] when the bounds of the course are reached.
+type Answered = (Zeroizing<Vec<u8>>, bool);
+
+/// What came of it, [`GivenUp`] when the bounds of the course are reached; and how often it was sent.
 pub(super) async fn carry(
     front: &Front,
     replay: &Replay,
     handed: &Handed,
     need: Need,
-) -> Result<(Zeroizing<Vec<u8>>, bool), GivenUp> {
+) -> (Result<Answered, GivenUp>, u32) {
     let mut course = Course::new(need, front.clock.now(), replay.links.seen(), replay.bounds);
     let mut under_way = FuturesUnordered::new();
     let mut resets = FuturesUnordered::new();
@@ -33,10 +33,7 @@ pub(super) async fn carry(
         let next =
             course.next(now, |wanted| view.pool.choose(now, wanted, |node| view.sessions(node), random));
         let until = match next {
-            Next::GiveUp(given_up) => {
-                front.metrics.carried(course.sendings(), false);
-                return Err(given_up);
-            }
+            Next::GiveUp(given_up) => return (Err(given_up), course.sendings()),
             Next::Wait(until) => until,
             Next::Send(node, manner) => {
                 match view.places.get(&node) {
@@ -58,10 +55,7 @@ pub(super) async fn carry(
         };
         tokio::select! {
             Some((node, heard)) = under_way.next(), if !under_way.is_empty() => match heard {
-                Ok(Reply::Answered { message, close }) => {
-                    front.metrics.carried(course.sendings(), true);
-                    return Ok((message, close));
-                }
+                Ok(Reply::Answered { message, close }) => return (Ok((message, close)), course.sendings()),
                 Ok(Reply::Lost) => course.lost(node, "the node lost sight of it".to_owned()),
                 Ok(Reply::NotTaken(why)) => course.not_taken(node, why),
                 Ok(Reply::Outrun(seen)) => course.outrun(node, seen),

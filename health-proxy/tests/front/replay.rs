@@ -274,6 +274,12 @@ async fn the_page_knows_leader_and_majority_and_changes_go_where_there_is_one() 
     let status = bed.front.until("it is served whole", |status| status["leader"] == "a").await;
     assert_eq!((status["service"].as_str(), status["mode"].as_str()), (Some("serving"), Some("replay")));
     assert!(status["certificate"]["days_left"].is_number(), "{status}");
+    ask(&mut bed.connect().await, read()).await;
+    let status = bed.front.status().await;
+    assert_eq!(status["operations"], json!({"Query": {"answered": 1, "given_up": 0, "resent": 0}}));
+    assert!(
+        bed.front.get("/metrics").await.1.contains("requests_total{operation=\"Query\",how=\"answered\"} 1")
+    );
     let cut = json!({"write": false, "reason": "a majority of the nodes cannot be reached"});
     bed.nodes[2].says(cut.clone());
     bed.front.until("c is cut", |status| node_of(status, "c")["standing"] == "cut").await;

@@ -342,7 +342,8 @@ async fn what_init_writes_on_a_node_is_a_front_in_replay_with_all_it_needs() {
         let dir = out.join(host);
         // As on a host, with its paths in this directory.
         let text = std::fs::read_to_string(dir.join("front.toml")).unwrap();
-        std::fs::write(dir.join("front.toml"), text.replace("/run/health-proxy", dir.to_str().unwrap())).unwrap();
+        std::fs::write(dir.join("front.toml"), text.replace("/run/health-proxy", dir.to_str().unwrap()))
+            .unwrap();
         let mut check = Command::new(&programs().front);
         let output =
             check.arg("--check-config").arg("--config").arg(dir.join("front.toml")).output().await.unwrap();
