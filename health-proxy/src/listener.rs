@@ -8,10 +8,11 @@ use std::time::Duration;
 use daemon::port;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::front::Front;
 use crate::limits::Full;
+use crate::splice::End;
 use crate::{replay, splice};
 
 /// Connections that the kernel may complete before they are accepted.
@@ -67,6 +68,13 @@ fn take(tcp: TcpStream, address: SocketAddr, front: &Arc<Front>) {
             warn!(%address, "connection reset: {name}={max} are open; hint: raise [limits] {name}{note}");
         }
     }
+}
+
+/// Takes note of how a session ended.
+pub(crate) fn ended(front: &Front, address: SocketAddr, end: End) {
+    front.metrics.ended(end);
+    front.clients().ended(front.clock.now(), address.ip(), end);
+    debug!(%address, "session ended: {end:?}");
 }
 
 /// Has the connection end with a reset when it is dropped, so that its peer knows at once and nothing is left here.

@@ -24,10 +24,10 @@ use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::{debug, warn};
+use tracing::warn;
 use zeroize::Zeroizing;
 
 pub(crate) use self::course::Bounds;
@@ -36,6 +36,7 @@ use crate::choose::Need;
 use crate::front::{Front, Tuning};
 use crate::limits::Seat;
 use crate::links::{CERTIFICATES_MAX, Handed, IdentityError, LinkFiles, Links, Token};
+use crate::listener;
 use crate::splice::{End, prepare};
 
 /// Bytes that a client may still send after an answer that ends its connection; they are read and dropped so that TCP does
@@ -135,9 +136,7 @@ pub(crate) async fn serve(
 ) {
     let tuning = front.tuning.load_full();
     let end = session(&front, &tuning, &replay, client, address).await;
-    front.metrics.ended(end);
-    front.clients().ended(front.clock.now(), address.ip(), end);
-    debug!(%address, "session ended: {end:?}");
+    listener::ended(&front, address, end);
     drop(seat);
 }
 
@@ -174,7 +173,8 @@ async fn session(
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let certificates = certificates.iter().take(CERTIFICATES_MAX).cloned().collect();
     let inbox = Inbox::new(replay.sizes.request);
-    let mut session = Session { front, tuning, replay, address, certificates, stream, inbox };
+    let mut session =
+        Session { front, tuning, replay, address, certificates, stream, inbox, arrives_by: None };
     let end = session.run(front.ending()).await;
     // In TLS's own words, so that the client knows that nothing is missing; one that is gone needs none.
     let _ = timeout(LINGER, session.stream.shutdown()).await;
@@ -189,6 +189,8 @@ struct Session<'a> {
     certificates: Vec<CertificateDer<'static>>,
     stream: TlsStream<TcpStream>,
     inbox: Inbox,
+    /// When the message that has begun to arrive must be whole.
+    arrives_by: Option<Instant>,
 }
 
 /// What became of a message.
@@ -226,10 +228,14 @@ impl Session<'_> {
 
     /// Reads once more; fails where there is nothing more to come.
     async fn read(&mut self, ending: &mut watch::Receiver<bool>) -> Result<(), End> {
-        let idles = !self.inbox.is_partial();
-        let patience = if idles { self.tuning.limits.idle_timeout } else { self.replay.message_timeout };
+        let (idles, now) = (!self.inbox.is_partial(), Instant::now());
+        let until = match idles {
+            true => now + self.tuning.limits.idle_timeout,
+            // From its first bytes on: each that comes later buys it nothing.
+            false => *self.arrives_by.get_or_insert(now + self.replay.message_timeout),
+        };
         tokio::select! {
-            read = timeout(patience, self.inbox.read_from(&mut self.stream)) => match read {
+            read = timeout_at(until, self.inbox.read_from(&mut self.stream)) => match read {
                 Err(_) => Err(End::Idle),
                 Ok(Err(_)) => Err(End::ClientGone),
                 Ok(Ok(0)) => Err(if idles { End::Finished } else { End::ClientGone }),
@@ -241,6 +247,7 @@ impl Session<'_> {
     }
 
     async fn answer(&mut self, sent: Sent) -> Done {
+        self.arrives_by = None;
         let message = match sent {
             Sent::Message(message) => message,
             Sent::Oversized => {

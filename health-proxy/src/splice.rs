@@ -14,7 +14,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, warn};
+use tracing::warn;
 
 use self::connect::{Connected, Request};
 use self::link::Link;
@@ -22,7 +22,7 @@ pub use self::link::WAITS_REPORTED_MAX;
 use crate::front::{Front, Tuning};
 use crate::health::Event;
 use crate::limits::{Limits, Seat};
-use crate::listener::reset;
+use crate::listener::{self, reset};
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,7 @@ pub enum End {
 pub(crate) async fn serve(front: Arc<Front>, client: TcpStream, address: SocketAddr, seat: Seat) {
     let tuning = front.tuning.load_full();
     let end = session(&front, &tuning, client, address).await;
-    front.metrics.ended(end);
-    front.clients().ended(front.clock.now(), address.ip(), end);
-    debug!(%address, "session ended: {end:?}");
+    listener::ended(&front, address, end);
     drop(seat);
 }
 

@@ -383,6 +383,21 @@ async fn a_request_that_there_is_no_room_for_waits_until_another_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_comes_byte_by_byte_has_its_time_as_a_whole() {
+    let bed = Bed::new(&format!("{UNHURRIED}message_timeout_ms = 300\n")).await;
+    let mut client = bed.connect().await;
+    client.send_raw(&[0x42, 0x00, 0x78, 0x01, 0x00, 0x00, 0x10, 0x00]).await.unwrap();
+    let mut bytes = 0;
+    // A byte is never as late as the whole may be; the bytes are the fault itself.
+    while client.send_raw(&[0]).await.is_ok() && bytes < 4000 {
+        bytes += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(bytes < 1000, "it went on for as long as a byte came");
+    ask(&mut bed.connect().await, read()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pipelined_requests_are_answered_in_their_order() {
     let bed = Bed::new(UNHURRIED).await;
     let mut client = bed.connect().await;
