@@ -19,7 +19,7 @@ const DATA: &str = "{{data}}";
 const NOTE: &str = "{{note}}";
 
 /// What the browser may do. Pictures are the one of the tab, which the script paints.
-pub const POLICY: &str = "default-src 'none'; script-src 'sha256-GZwTKX5jjfOw7dDdULb7X5OB5lKnoWNrnPLApq0zkDA='; \
+pub const POLICY: &str = "default-src 'none'; script-src 'sha256-AeedhrL6jqIgVlS2VlkosDgQsPJvjivgMfnDf0UdN64='; \
                           style-src 'sha256-0vHeV3Y5LbQJpoNuOfo/pRUXTejDf8cFTugml3xfe9A='; connect-src 'self'; img-src data:; \
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
