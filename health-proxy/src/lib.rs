@@ -1,11 +1,13 @@
 //! The front before several nodes: one address for vCenter, behind which a node may be down. TLS goes through untouched
-//! (`passthrough`); it never decides about keys, and never stands on kms-core or kms-server.
+//! (`passthrough`), or ends here and each request is kept until it is answered (`replay`). It never decides about keys, and
+//! never stands on kms-core or kms-server.
 //!
 //! - [`health`] says which nodes can be used, [`choose`] which of them gets a connection. Both are pure.
 //! - [`judge`] is the one task that owns [`health`]: it hears what happens, has it judged, carries out what follows, and
 //!   publishes from what connections choose ([`roster`]).
 //! - [`probe`] asks a node whether it answers.
-//! - [`listener`] accepts and counts, [`splice`] carries a client's bytes to a node and back.
+//! - [`listener`] accepts and counts, [`splice`] carries a client's bytes to a node and back. In replay `replay` carries its
+//!   requests, over `links` to our own nodes, and [`operations`] counts them.
 //! - [`vip`] tells keepalived whether this front may hold the address.
 //! - [`admin`] shows it all: the [`page`], its JSON and [`events`], `/livez`, `/readyz`, `/metrics`; [`clients`] and
 //!   [`history`] are what it remembers for that. [`operator`] takes orders on a socket, and on the page from who has the

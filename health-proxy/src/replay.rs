@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kmip::enumeration::ResultReason;
-use kmip::{ProtocolVersion, RequestMessage, RequestPayload};
+use kmip::{ProtocolVersion, RequestMessage};
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -337,22 +337,30 @@ impl Session<'_> {
     }
 }
 
-/// What a request needs of a node. One that holds any change needs a majority.
+/// What a request needs of a node. One that holds any change needs a majority, and so does what this front does not know: a
+/// newer node may.
 fn need(request: &RequestMessage) -> Need {
-    let reads = |payload: &RequestPayload| {
-        matches!(
-            payload,
-            RequestPayload::Get(_)
-                | RequestPayload::GetAttributes(_)
-                | RequestPayload::GetAttributeList(_)
-                | RequestPayload::Locate(_)
-                | RequestPayload::Check(_)
-                | RequestPayload::Query(_)
-                | RequestPayload::DiscoverVersions(_)
-        )
-    };
-    match request.items.iter().all(|item| reads(&item.payload)) {
+    match request.items.iter().all(|item| item.payload.only_reads()) {
         true => Need::Read,
         false => Need::Change,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kmip::RequestPayload;
+    use kmip::enumeration::Operation;
+    use kmip::operations::{destroy, get};
+
+    use super::*;
+
+    #[test]
+    fn a_request_reads_only_when_every_item_is_known_to() {
+        let get = || RequestPayload::from(get::Request::default());
+        let other = RequestPayload::Other { operation: Operation::Encrypt, fields: Vec::new() };
+        let of = |payloads: Vec<RequestPayload>| need(&RequestMessage::new(ProtocolVersion::V1_2, payloads));
+        assert_eq!(of(vec![get(), get()]), Need::Read);
+        assert_eq!(of(vec![get(), destroy::Request::default().into()]), Need::Change);
+        assert_eq!(of(vec![get(), other]), Need::Change);
     }
 }

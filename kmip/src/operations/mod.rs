@@ -22,6 +22,23 @@ use ttlv::{Error, Item, Node, Reader, Writer};
 use crate::enumeration::Operation;
 use crate::{AttributeName, ManagedObject, ProtocolVersion, tag};
 
+impl RequestPayload {
+    /// Whether it is one of an operation that changes nothing on the server. One that has no type here is not: nobody can
+    /// say.
+    pub fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Get(_)
+                | Self::GetAttributes(_)
+                | Self::GetAttributeList(_)
+                | Self::Locate(_)
+                | Self::Check(_)
+                | Self::Query(_)
+                | Self::DiscoverVersions(_)
+        )
+    }
+}
+
 /// What one side of one operation says.
 pub trait Payload: Sized {
     /// Reads the fields that the operation knows, in their order; what follows them stays unread.

@@ -14,18 +14,9 @@ pub fn is_read_only(request: &RequestMessage) -> bool {
 }
 
 fn reads(payload: &RequestPayload) -> bool {
-    matches!(
-        payload,
-        RequestPayload::Get(_)
-            | RequestPayload::GetAttributes(_)
-            | RequestPayload::GetAttributeList(_)
-            | RequestPayload::Locate(_)
-            | RequestPayload::Check(_)
-            | RequestPayload::Query(_)
-            | RequestPayload::DiscoverVersions(_)
-            | RequestPayload::Other { .. }
-            | RequestPayload::Malformed { .. }
-    )
+    // What is not understood is refused, which changes nothing either.
+    let refused = matches!(payload, RequestPayload::Other { .. } | RequestPayload::Malformed { .. });
+    refused || payload.only_reads()
 }
 
 /// Decides a request on top of `draft`, which then holds its events too.
