@@ -1,11 +1,12 @@
 //! `health-proxy`: reads its configuration, opens its ports, serves until told to end.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use daemon::command::{Configured, EXIT_CONFIGURATION, EXIT_FAILED};
-use daemon::log;
+use daemon::{log, port};
 use health_proxy::config::{Config, keys};
 use health_proxy::run;
 use tracing::error;
@@ -51,7 +52,10 @@ fn main() -> ExitCode {
         eprintln!("{error:#}");
         return ExitCode::from(EXIT_FAILED);
     }
-    match serve(path, config, arguments.lifeline) {
+    // Before the runtime, which begins with threads.
+    let served = port::handed_over(&["clients", "the admin port"])
+        .and_then(|handed| serve(path, config, arguments.lifeline, handed));
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -61,6 +65,11 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn serve(path: PathBuf, config: Config, lifeline: bool) -> anyhow::Result<()> {
-    run::run(path, config, lifeline).await
+async fn serve(
+    path: PathBuf,
+    config: Config,
+    lifeline: bool,
+    handed: Vec<TcpListener>,
+) -> anyhow::Result<()> {
+    run::run(path, config, lifeline, handed).await
 }

@@ -1,5 +1,6 @@
 //! The front's life: open all ports, serve, reload on SIGHUP, drain on SIGTERM or SIGINT.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,23 +40,33 @@ struct Running {
     front: Arc<Front>,
     judge: mpsc::Sender<Word>,
     clients: JoinHandle<()>,
+    /// The clients' port was open before the front began, and stays.
+    handed_over: bool,
 }
 
 /// Serves until SIGTERM or SIGINT, or with `lifeline` until standard input closes, then drains. `path` is read again on
-/// SIGHUP.
+/// SIGHUP. `handed` are ports that are open already, in place of those of the configuration: the clients', then the admin
+/// port.
 ///
 /// # Errors
 /// When a port or the operator's socket cannot be opened; nothing is served then.
-pub async fn run(path: PathBuf, config: Config, lifeline: bool) -> anyhow::Result<()> {
+pub async fn run(
+    path: PathBuf,
+    config: Config,
+    lifeline: bool,
+    handed: Vec<std::net::TcpListener>,
+) -> anyhow::Result<()> {
     // Signals before ports: one that arrives while ports open must not end the process by default.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut hang_up = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
 
-    let port = listener::bind(config.front.listen)
+    let mut handed = handed.into_iter();
+    let (handed_clients, handed_admin) = (handed.next(), handed.next());
+    let handed_over = handed_clients.is_some();
+    let port = open(handed_clients, || listener::bind(config.front.listen))
         .with_context(|| format!("cannot open the clients' port {} ([front] listen)", config.front.listen))?;
-    let admin_port = TcpListener::bind(config.admin.listen)
-        .await
+    let admin_port = open(handed_admin, || listener::bind(config.admin.listen))
         .with_context(|| format!("cannot open the admin port {} ([admin] listen)", config.admin.listen))?;
     let socket = match &config.admin.socket {
         Some(path) => Some(operator::bind(path).with_context(|| {
@@ -85,12 +96,15 @@ pub async fn run(path: PathBuf, config: Config, lifeline: bool) -> anyhow::Resul
     let admin_task = tokio::spawn(admin::serve(admin_port, Arc::clone(&admin)));
     let operator_task = socket.map(|socket| tokio::spawn(operator::serve(socket, admin)));
     let clients = tokio::spawn(listener::accept(port, Arc::clone(&front)));
+    if handed_over {
+        info!("the clients' port was open already; [front] listen is not used");
+    }
     info!(listen = %listens_at, admin = %admin_at, nodes = config.nodes.len(), "serving, mode {}", config.mode());
     say_probe(&config);
     notify(&[NotifyState::Ready]);
 
     let socket = config.admin.socket.clone();
-    let mut running = Running { path, config, front, judge: words, clients };
+    let mut running = Running { path, config, front, judge: words, clients, handed_over };
     let mut cut = std::pin::pin!(life::lifeline(lifeline));
     let ended = loop {
         tokio::select! {
@@ -137,7 +151,11 @@ impl Running {
 
     async fn take_over(&mut self, new: Config) {
         let mut listens_at = self.front.tuning.load().listens_at;
-        if new.front.listen != self.config.front.listen {
+        if new.front.listen != self.config.front.listen && self.handed_over {
+            warn!(
+                "SIGHUP: [front] listen is not used: the clients' port was opened by who started the front"
+            );
+        } else if new.front.listen != self.config.front.listen {
             match listener::bind(new.front.listen) {
                 Ok(port) => {
                     listens_at = port.local_addr().unwrap_or(new.front.listen);
@@ -205,6 +223,17 @@ impl Running {
         if self.judge.send(word(done)).await.is_err() || is_done.await.is_err() {
             error!("the task that judges the nodes is gone; hint: restart the front, and tell its makers");
         }
+    }
+}
+
+/// A port that is open already, or else a new one.
+fn open(
+    handed: Option<std::net::TcpListener>,
+    new: impl FnOnce() -> io::Result<TcpListener>,
+) -> io::Result<TcpListener> {
+    match handed {
+        Some(port) => TcpListener::from_std(port),
+        None => new(),
     }
 }
 

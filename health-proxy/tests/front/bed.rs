@@ -1,6 +1,7 @@
 //! Starts the front as a process, and asks it how it is.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Patient probes, so that a busy machine takes no node Down; tests of speed set their own.
 pub(crate) const PATIENT: &str = "[health]\nprobe_timeout_ms = 20000\n";
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_health-proxy");
 
 pub(crate) struct Front {
     child: Child,
@@ -54,8 +57,21 @@ impl Front {
 
     /// Starts with this configuration in this directory.
     pub(crate) async fn start_in(dir: TempDir, text: &str) -> Self {
+        Self::start_by(Command::new(PROGRAM), dir, text).await
+    }
+
+    /// The same with a clients' port that is open already, as systemd hands it over.
+    pub(crate) async fn start_handed(dir: TempDir, text: &str, port: &TcpListener) -> Self {
+        // Only the process itself knows the number that it must be told.
+        let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, PROGRAM]).stdin(Stdio::from(OwnedFd::from(port.try_clone().unwrap())));
+        Self::start_by(shell, dir, text).await
+    }
+
+    async fn start_by(mut program: Command, dir: TempDir, text: &str) -> Self {
         std::fs::write(dir.path().join("front.toml"), text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_health-proxy"))
+        let mut child = program
             .arg("--config")
             .arg(dir.path().join("front.toml"))
             .env("NOTIFY_SOCKET", dir.path().join("notify"))

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are not seen as tests")]
 
+mod activation;
 mod authority;
 mod bed;
 mod browser;
