@@ -33,6 +33,12 @@ const CLIENTS: usize = 6;
 /// Requests that each client has answered after a fault before it is taken to be over.
 const ANSWERED_AFTER: u64 = 20;
 
+/// Nodes that are frozen and woken, one after the other; `FREEZES=100` for the figure in docs/front.md.
+const FREEZES: usize = 10;
+
+/// Between two requests of a client where the keys that it makes must be few enough for one Locate.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A `kms lab` that runs.
 struct Running {
     child: Child,
@@ -94,6 +100,13 @@ impl Running {
     async fn front_status(&self) -> Value {
         let output = self.front(&["status", "--json"]).await;
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)))
+    }
+
+    /// Requests that the front gave to more than one node.
+    async fn resent(&self) -> u64 {
+        let status = self.front_status().await;
+        let operations = status["operations"].as_object().unwrap().values();
+        operations.map(|operation| operation["resent"].as_u64().unwrap()).sum()
     }
 
     async fn node_is(&self, name: &str, state: &str) {
@@ -175,6 +188,11 @@ struct Crowd {
 
 impl Crowd {
     async fn start(config: &ClientConfig) -> Self {
+        Self::paced(config, Duration::ZERO).await
+    }
+
+    /// With this pause of each client after each answer.
+    async fn paced(config: &ClientConfig, pause: Duration) -> Self {
         let (ends, ended) = tokio::sync::watch::channel(false);
         let mut crowd = Crowd { clients: JoinSet::new(), answered: Vec::new(), ends };
         for _ in 0..CLIENTS {
@@ -190,6 +208,7 @@ impl Crowd {
                             if answered.fetch_add(1, Ordering::Relaxed) > 0 {
                                 befell.worst_gap = befell.worst_gap.max(last.elapsed());
                             }
+                            tokio::time::sleep(pause).await;
                             last = Instant::now();
                         }
                         Err(error) => {
@@ -309,6 +328,37 @@ async fn a_client_of_the_front_is_served_while_nodes_are_killed_drained_and_take
     assert!(said(&lab.lab(&["status"]).await).contains("does not answer"));
     assert!(lab.lab(&["cont", "front"]).await.status.success());
     ask(&config, &mut None).await.unwrap();
+    lab.end(Signal::SIGTERM).await;
+}
+
+/// A node that is frozen holds requests which others then carry out, and would carry them out itself when it wakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_frozen_node_had_in_hand_is_carried_out_once_when_it_wakes() {
+    let freezes = std::env::var("FREEZES").map_or(FREEZES, |count| count.parse().unwrap());
+    let lab = Running::start(&[]).await;
+    let config = lab.client();
+    let crowd = Crowd::paced(&config, PAUSE).await;
+    for number in 0..freezes {
+        let name = lab.node(number % 2 == 0).await;
+        let resent = lab.resent().await;
+        assert!(lab.lab(&["stop", &name]).await.status.success());
+        until("another node has requests that the frozen one had", async || lab.resent().await > resent)
+            .await;
+        // The next may be the same one, and one that is suspected is given no requests.
+        lab.node_is(&name, "Down").await;
+        assert!(lab.lab(&["cont", &name]).await.status.success());
+        lab.node_is(&name, "Up").await;
+    }
+    let resent = lab.resent().await;
+    let befell = crowd.end().await;
+    println!(
+        "{freezes} freezes under {CLIENTS} clients that create: {} created, {resent} sent again, worst gap {} ms, {} failed",
+        befell.created,
+        befell.worst_gap.as_millis(),
+        befell.failed.len()
+    );
+    assert_eq!(befell.failed, Vec::<String>::new(), "a client noticed");
+    assert_eq!(keys(&config).await, befell.created, "a request was carried out twice, or not at all");
     lab.end(Signal::SIGTERM).await;
 }
 
