@@ -1,6 +1,11 @@
 //! The front as clients, nodes and operators meet it: the real program, before nodes that live in the test's process.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are not seen as tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests are not seen as tests"
+)]
 
 mod activation;
 mod authority;

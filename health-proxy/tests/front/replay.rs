@@ -1,5 +1,6 @@
 //! Replay: clients see latency, never a reset, whatever becomes of the node that has their request.
 
+mod idle;
 mod node;
 
 use std::fs;
@@ -16,6 +17,7 @@ use serde_json::json;
 use self::node::{Asked, Cluster, Does, LinkNode};
 use crate::authority::{Pair, authority, ec_key, leaf};
 use crate::bed::{Front, LIMIT, PATIENT, node as node_of, until};
+use crate::node::Node;
 
 const NOT_TAKEN: u8 = 3;
 
@@ -100,6 +102,7 @@ impl Bed {
     }
 }
 
+/// Before these nodes, with the files that the bed writes.
 fn configuration(nodes: &[LinkNode], more: &str) -> String {
     let mut text = format!(
         "[front]\nlisten = \"127.0.0.1:0\"\nmode = \"replay\"\n[admin]\nlisten = \"127.0.0.1:0\"\nsocket = \
@@ -426,4 +429,30 @@ async fn a_frozen_node_costs_a_client_no_more_than_the_resend_and_nothing_fails(
     }
     // Twenty at most would be three seconds; a minute means that somebody waited for the frozen one.
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_that_changes_the_mode_holds_for_new_connections_and_ends_none() {
+    const BRIEF: &str = "answer_wait_ms = 1000\n";
+    let bed = Bed::new(BRIEF).await;
+    let mut replayed = bed.connect().await;
+    ask(&mut replayed, read()).await;
+    let plain = Node::start("plain");
+    let passthrough = crate::bed::configuration(&[&plain], PATIENT).replace("track_file = \"track\"\n", "");
+    let said = bed.front.reload(&passthrough).await;
+    assert!(said.contains("the new configuration holds"), "{said}");
+    bed.front.until_state("plain", "Up").await;
+    assert_eq!(bed.front.status().await["mode"], "passthrough");
+    let (mut passed, name) = bed.front.client().await;
+    assert_eq!(name, "plain");
+    // The nodes of before are gone, so what the old connection asks is refused in words, and it stays open.
+    let (reason, text) = refused(&mut replayed, read()).await;
+    assert_eq!(reason, ResultReason::GeneralFailure, "{text}");
+
+    bed.front.reload(&configuration(&bed.nodes, BRIEF)).await;
+    bed.front.until_state(bed.nodes[0].name, "Up").await;
+    assert_eq!(bed.front.status().await["mode"], "replay");
+    ask(&mut bed.connect().await, read()).await;
+    ask(&mut replayed, read()).await;
+    assert_eq!(crate::bed::ask(&mut passed).await.unwrap(), "plain");
 }

@@ -36,9 +36,6 @@ const ANSWERED_AFTER: u64 = 20;
 /// Nodes that are frozen and woken, one after the other; `FREEZES=100` for the figure in docs/front.md.
 const FREEZES: usize = 10;
 
-/// Between two requests of a client where the keys that it makes must be few enough for one Locate.
-const PAUSE: Duration = Duration::from_millis(20);
-
 /// A `kms lab` that runs.
 struct Running {
     child: Child,
@@ -107,6 +104,26 @@ impl Running {
         let status = self.front_status().await;
         let operations = status["operations"].as_object().unwrap().values();
         operations.map(|operation| operation["resent"].as_u64().unwrap()).sum()
+    }
+
+    /// Requests that this node has answered.
+    async fn served(&self, name: &str) -> u64 {
+        let status = self.front_status().await;
+        let mut nodes = status["nodes"].as_array().unwrap().iter();
+        nodes.find(|node| node["name"] == name).unwrap()["served"].as_u64().unwrap()
+    }
+
+    /// Waits until other nodes were given requests that this one had, beyond as many as there were before.
+    async fn resends(&self, frozen: &str, before: u64) {
+        let began = Instant::now();
+        while self.resent().await <= before {
+            assert!(
+                began.elapsed() < LIMIT,
+                "{frozen} has no requests that others could be given: {}",
+                self.front_status().await
+            );
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
     }
 
     async fn node_is(&self, name: &str, state: &str) {
@@ -188,11 +205,6 @@ struct Crowd {
 
 impl Crowd {
     async fn start(config: &ClientConfig) -> Self {
-        Self::paced(config, Duration::ZERO).await
-    }
-
-    /// With this pause of each client after each answer.
-    async fn paced(config: &ClientConfig, pause: Duration) -> Self {
         let (ends, ended) = tokio::sync::watch::channel(false);
         let mut crowd = Crowd { clients: JoinSet::new(), answered: Vec::new(), ends };
         for _ in 0..CLIENTS {
@@ -208,7 +220,6 @@ impl Crowd {
                             if answered.fetch_add(1, Ordering::Relaxed) > 0 {
                                 befell.worst_gap = befell.worst_gap.max(last.elapsed());
                             }
-                            tokio::time::sleep(pause).await;
                             last = Instant::now();
                         }
                         Err(error) => {
@@ -259,8 +270,10 @@ async fn ask(config: &ClientConfig, connection: &mut Option<Connection>) -> Resu
 /// How many keys there are.
 async fn keys(config: &ClientConfig) -> u64 {
     let mut connection = Client::connect(config).await.unwrap();
-    match connection.one(locate::Request::default()).await.unwrap() {
-        ResponsePayload::Locate(found) => found.unique_identifiers.len() as u64,
+    // Who pages is told how many there are.
+    let first = locate::Request { offset_items: Some(0), maximum_items: Some(1), ..Default::default() };
+    match connection.one(first).await.unwrap() {
+        ResponsePayload::Locate(found) => u64::try_from(found.located_items.unwrap()).unwrap(),
         other => panic!("{other:?}"),
     }
 }
@@ -337,17 +350,18 @@ async fn what_a_frozen_node_had_in_hand_is_carried_out_once_when_it_wakes() {
     let freezes = std::env::var("FREEZES").map_or(FREEZES, |count| count.parse().unwrap());
     let lab = Running::start(&[]).await;
     let config = lab.client();
-    let crowd = Crowd::paced(&config, PAUSE).await;
+    let crowd = Crowd::start(&config).await;
     for number in 0..freezes {
         let name = lab.node(number % 2 == 0).await;
         let resent = lab.resent().await;
         assert!(lab.lab(&["stop", &name]).await.status.success());
-        until("another node has requests that the frozen one had", async || lab.resent().await > resent)
-            .await;
-        // The next may be the same one, and one that is suspected is given no requests.
+        lab.resends(&name, resent).await;
         lab.node_is(&name, "Down").await;
         assert!(lab.lab(&["cont", &name]).await.status.success());
         lab.node_is(&name, "Up").await;
+        // The next may be the same one, and one that came back is given few requests at first.
+        let served = lab.served(&name).await;
+        until(&format!("{name} is given requests"), async || lab.served(&name).await > served).await;
     }
     let resent = lab.resent().await;
     let befell = crowd.end().await;
