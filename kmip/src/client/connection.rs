@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -124,6 +126,15 @@ impl Connection {
             Ok(done) => done.map(|mut answer| std::mem::take(&mut *answer)),
             Err(_) => Err(self.timed_out(Phase::Receiving)),
         }
+    }
+
+    /// Whether nothing has come since the last answer, the connection's end included, as far as the system knows now. One
+    /// that is not quiet is to be dropped: what came may have been read.
+    pub fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut waits_for_nobody = Context::from_waker(Waker::noop());
+        let read = Pin::new(&mut self.stream).poll_read(&mut waits_for_nobody, &mut ReadBuf::new(&mut byte));
+        !self.spent && matches!(read, Poll::Pending)
     }
 
     /// The certificates that the server showed, its own first.

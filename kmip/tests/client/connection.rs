@@ -220,6 +220,26 @@ async fn a_server_that_closes_is_told_apart_with_the_bytes_that_came() {
 }
 
 #[tokio::test]
+async fn a_connection_is_quiet_between_answers_and_not_once_the_server_ended_it() {
+    let (house, kms) = served(Fault::None).await;
+    let mut connection = Client::connect(&house.builder(&kms.address).build().unwrap()).await.unwrap();
+    for _ in 0..3 {
+        connection.one(question()).await.unwrap();
+        assert!(connection.is_quiet());
+    }
+    let (house, kms) = served(Fault::Closes).await;
+    let mut connection = Client::connect(&house.builder(&kms.address).build().unwrap()).await.unwrap();
+    assert!(connection.is_quiet());
+    connection.send_raw(b"a question").await.unwrap();
+    let ends = async {
+        while connection.is_quiet() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), ends).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_kmip_or_too_large_is_malformed() {
     for fault in [Fault::Http, Fault::Huge] {
         let error = asked(fault).await;
