@@ -10,11 +10,12 @@ use daemon::settings::{Entry, Mistake, Mistakes, Values};
 
 pub mod keys;
 
+use crate::client_files::ClientFiles;
 use crate::file;
 use crate::health::Settings;
 use crate::limits::Limits;
 use crate::links::LinkFiles;
-use crate::probe::{Kind, ProbeFiles, Prober};
+use crate::probe::{Kind, Prober};
 use crate::replay::{self, Replay};
 use crate::token::Token;
 
@@ -264,7 +265,7 @@ fn prober(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<Prober> {
     if before {
         return None;
     }
-    let files = ProbeFiles { certificate, key, ca, server_name };
+    let files = ClientFiles { certificate, key, ca, server_name };
     match Prober::read(kind, &files) {
         Ok(prober) => Some(prober),
         Err(errors) => {

@@ -5,7 +5,7 @@
 //! - [`health`] says which nodes can be used, [`choose`] which of them gets a connection. Both are pure.
 //! - [`judge`] is the one task that owns [`health`]: it hears what happens, has it judged, carries out what follows, and
 //!   publishes from what connections choose ([`roster`]).
-//! - [`probe`] asks a node whether it answers.
+//! - [`probe`] asks a node whether it answers, as the client that [`client_files`] make the front.
 //! - [`listener`] accepts and counts, [`splice`] carries a client's bytes to a node and back. In replay `replay` carries its
 //!   requests, over `links` to our own nodes, and [`operations`] counts them.
 //! - [`vip`] tells keepalived whether this front may hold the address.
@@ -17,6 +17,7 @@
 pub mod admin;
 pub mod certificate;
 pub mod choose;
+pub mod client_files;
 pub mod clients;
 pub mod clock;
 pub mod config;

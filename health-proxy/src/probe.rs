@@ -12,23 +12,20 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kmip::client::{Client, ClientConfig, ClientError, Connection, ServerTrust};
+use kmip::client::{Client, ClientConfig, ClientConfigBuilder, ClientError, Connection};
 use kmip::enumeration::{QueryFunction, ResultStatus};
 use kmip::operations::{discover_versions, query};
 use kmip::{ProtocolVersion, RequestMessage, ResponseMessage};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use crate::certificate::not_after;
-use crate::file;
+use crate::client_files::{ClientFiles, Mistake};
 use crate::health::Report;
 use crate::links::Links;
 
@@ -60,19 +57,6 @@ pub enum Kind {
     Link,
 }
 
-/// The files of `[probe]`.
-#[derive(Clone, Debug, Default)]
-pub struct ProbeFiles {
-    /// Our certificate with its chain.
-    pub certificate: Option<PathBuf>,
-    /// Its key.
-    pub key: Option<PathBuf>,
-    /// Whose certificates the nodes must show.
-    pub ca: Option<PathBuf>,
-    /// The name in them.
-    pub server_name: Option<String>,
-}
-
 /// How nodes are asked; the same for all.
 #[derive(Clone)]
 pub struct Prober {
@@ -97,54 +81,18 @@ impl Prober {
     ///
     /// # Errors
     /// What is wrong, by key.
-    pub fn read(kind: Kind, files: &ProbeFiles) -> Result<Self, Vec<(&'static str, String)>> {
-        let mut wrong = Vec::new();
-        let mut take = |name, read: Result<_, file::FileError>| match read {
-            Ok(bytes) => Some(bytes),
-            Err(error) => {
-                wrong.push((name, error.to_string()));
-                None
-            }
-        };
-        let read = |path: &Option<PathBuf>, how: fn(&Path) -> _| path.as_deref().map(how);
-        let certificate = read(&files.certificate, file::read).and_then(|read| take("certificate", read));
-        let key = read(&files.key, file::read_secret).and_then(|read| take("key", read));
-        let ca = read(&files.ca, file::read).and_then(|read| take("ca", read));
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
-        let verified = ca.is_some();
+    pub fn read(kind: Kind, files: &ClientFiles) -> Result<Self, Vec<Mistake>> {
+        let pems = files.read()?;
         if kind == Kind::Tcp {
             return Ok(Self { kind, verified: false, client: None, not_after: None, links: None });
         }
-        let trust = match ca {
-            Some(pem) => ServerTrust::Ca { pem: pem.to_vec(), verify_name: files.server_name.is_some() },
-            // Nothing secret is said or believed: whether this is a key server of ours is the clients' affair.
-            None => ServerTrust::DangerAny,
+        let (verified, shown) = (pems.ca.is_some(), kind == Kind::Kmip);
+        let tune = |client: ClientConfigBuilder| {
+            client.protocol_version(VERSION).response_bytes_max(ANSWER_BYTES_MAX)
         };
-        let mut builder = ClientConfig::builder("127.0.0.1:5696", trust)
-            .protocol_version(VERSION)
-            .response_bytes_max(ANSWER_BYTES_MAX);
-        if let Some(name) = &files.server_name {
-            builder = builder.server_name(name.as_str());
-        }
-        let mut own = None;
-        if let (Kind::Kmip, Some(certificate), Some(key)) = (kind, certificate, key) {
-            own = CertificateDer::from_pem_slice(&certificate).ok().and_then(|leaf| not_after(&leaf));
-            builder = builder.identity_pem(certificate.to_vec(), key.to_vec());
-        }
-        match builder.build() {
-            Ok(client) => Ok(Self { kind, verified, client: Some(client), not_after: own, links: None }),
-            Err(error) => {
-                let text = error.to_string();
-                let name = match &error {
-                    ClientError::Configuration { what: "the CA certificates", .. } => "ca",
-                    ClientError::Configuration { what: "the server's name", .. } => "server_name",
-                    _ => "certificate",
-                };
-                Err(vec![(name, text)])
-            }
-        }
+        let client = pems.client(shown, tune)?;
+        let not_after = pems.leaf().filter(|_| shown).and_then(|leaf| not_after(&leaf));
+        Ok(Self { kind, verified, client: Some(client), not_after, links: None })
     }
 
     /// How deep it asks.
