@@ -9,14 +9,14 @@ use daemon::log::Format;
 use daemon::settings::{Entry, Mistake, Mistakes, Values};
 
 pub mod keys;
+mod upstream;
 
 use crate::client_files::ClientFiles;
 use crate::file;
 use crate::health::Settings;
 use crate::limits::Limits;
-use crate::links::LinkFiles;
 use crate::probe::{Kind, Prober};
-use crate::replay::{self, Replay};
+use crate::replay::{self, Replay, Upstream};
 use crate::token::Token;
 
 /// Nodes of one front. Each is probed several times a second, and all are looked at for each connection.
@@ -109,8 +109,8 @@ impl Config {
         let front = front(&values, &nodes, &mut mistakes);
         let replay = replay(&values, &mut mistakes);
         let prober = match &replay {
-            Some(replay) => Some(Prober::over(&replay.links)),
-            None => prober(&values, &mut mistakes),
+            Some(replay) if !asks_for_probes(&values, &replay.upstream) => Some(replay.upstream.prober()),
+            Some(_) | None => prober(&values, &mut mistakes),
         };
         let admin = admin(&values, front.listen, &mut mistakes);
         let log = LogKeys {
@@ -158,17 +158,28 @@ impl Config {
 }
 
 impl Config {
-    /// The mode, as the configuration has it.
+    /// The mode, in words.
     pub fn mode(&self) -> &'static str {
-        match self.replay {
-            Some(_) => "replay",
+        match self.upstream() {
+            Some(Upstream::Ours(_)) => "replay",
+            Some(Upstream::ThirdParty(_)) => "replay, reads only",
             None => "passthrough",
         }
     }
 
+    /// What clients cannot count on, in words; none where they can count on all that the mode promises.
+    pub fn caveat(&self) -> Option<&'static str> {
+        self.upstream().and_then(Upstream::caveat)
+    }
+
+    fn upstream(&self) -> Option<&Upstream> {
+        self.replay.as_ref().map(|replay| &replay.upstream)
+    }
+
     fn mode_in_words(&self) -> &'static str {
-        match self.replay {
-            Some(_) => "requests replayed",
+        match self.upstream() {
+            Some(Upstream::Ours(_)) => "requests replayed",
+            Some(Upstream::ThirdParty(_)) => "reads replayed, changes sent once",
             None => "passed through",
         }
     }
@@ -283,40 +294,64 @@ fn replay(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<Replay> {
     if mode.as_deref() != Some("replay") {
         return None;
     }
-    let mut wrong = |section, name, why: &str| {
-        mistakes.push(Mistake::key(values.line(section, name), section, name, why));
-    };
     if values.switch("front", "proxy_protocol") {
-        wrong(
-            "front",
-            "proxy_protocol",
-            "has no place in replay: nodes are told the client's address over their links",
-        );
+        let why =
+            "has no place in replay: our nodes are told the client's address over their links, others never";
+        let line = values.line("front", "proxy_protocol");
+        mistakes.push(Mistake::key(line, "front", "proxy_protocol", why));
     }
-    let needed = ["certificate", "key", "link_certificate", "link_key", "link_ca"];
-    let paths = needed.map(|name| values.path("replay", name));
-    for (name, _) in needed.iter().zip(&paths).filter(|(_, path)| path.is_none()) {
-        wrong(
-            "replay",
-            *name,
-            "replay needs it; hint: kms front certificate, or [front] mode = \"passthrough\"",
-        );
-    }
-    let [Some(certificate), Some(key), Some(link_certificate), Some(link_key), Some(link_ca)] = &paths else {
-        return None;
-    };
-    let link = LinkFiles { certificate: link_certificate, key: link_key, ca: link_ca };
-    let files = replay::Files { certificate, key, link };
+    let upstream = upstream::upstream(values, mistakes);
+    let needs = "replay needs it; hint: kms front certificate, or [front] mode = \"passthrough\"";
+    let paths = needed(values, "replay", ["certificate", "key"], needs, mistakes);
+    let ([certificate, key], upstream) = (paths?, upstream?);
+    let files = replay::Files { certificate: &certificate, key: &key };
     let time = |name| values.time("replay", name);
-    let bounds =
-        replay::Bounds { answer_wait: time("answer_wait_ms"), resend_after: time("resend_after_ms") };
+    let bounds = replay::Bounds {
+        answer_wait: time("answer_wait_ms"),
+        resend_after: time("resend_after_ms"),
+        changes_once: matches!(upstream, Upstream::ThirdParty(_)),
+    };
     let sizes = replay::Sizes {
         request: values.number("replay", "request_bytes_max"),
         requests: values.number("replay", "requests_bytes_max"),
     };
-    Replay::read(&files, bounds, sizes, time("message_timeout_ms"))
-        .map_err(|errors| errors.iter().for_each(|(name, why)| wrong("replay", *name, why)))
+    Replay::read(&files, upstream, bounds, sizes, time("message_timeout_ms"))
+        .map_err(|errors| say(values, "replay", &errors, mistakes))
         .ok()
+}
+
+/// Whether nodes of another make are probed by `[probe]`. Our own never are.
+fn asks_for_probes(values: &Values, upstream: &Upstream) -> bool {
+    let paths = ["certificate", "key", "ca"].iter().any(|name| values.path("probe", name).is_some());
+    let texts = ["kind", "server_name"].iter().any(|name| values.text("probe", name).is_some());
+    matches!(upstream, Upstream::ThirdParty(_)) && (paths || texts)
+}
+
+/// These paths; none where one is not given.
+fn needed<const N: usize>(
+    values: &Values,
+    section: &'static str,
+    names: [&'static str; N],
+    needs: &str,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<[PathBuf; N]> {
+    let paths: Vec<_> = names.iter().filter_map(|name| values.path(section, name)).collect();
+    for name in names.iter().filter(|name| values.path(section, name).is_none()) {
+        mistakes.push(Mistake::key(values.line(section, name), section, name, needs));
+    }
+    paths.try_into().ok()
+}
+
+/// Mistakes in files of a section, by key.
+fn say(
+    values: &Values,
+    section: &'static str,
+    errors: &[(&'static str, String)],
+    mistakes: &mut Vec<Mistake>,
+) {
+    let say =
+        |(name, why): &(&'static str, String)| Mistake::key(values.line(section, name), section, name, why);
+    mistakes.extend(errors.iter().map(say));
 }
 
 fn settings(values: &Values) -> Settings {

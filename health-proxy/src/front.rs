@@ -30,8 +30,10 @@ pub(crate) struct Tuning {
     pub(crate) proxy_protocol: bool,
     /// For replay what it stands on.
     pub(crate) replay: Option<Replay>,
-    /// The mode, as the configuration has it.
+    /// The mode, in words.
     pub(crate) mode: &'static str,
+    /// What clients cannot count on, in words.
+    pub(crate) caveat: Option<&'static str>,
     /// How nodes are probed, in words.
     pub(crate) probe: String,
     /// What probes do not see, in words.
@@ -49,6 +51,7 @@ impl Tuning {
             proxy_protocol: config.front.proxy_protocol,
             replay: config.replay.clone(),
             mode: config.mode(),
+            caveat: config.caveat(),
             probe: config.prober.to_string(),
             blind_to: config.prober.blind_to(),
             probe_not_after: config.prober.not_after(),

@@ -5,9 +5,10 @@
 //! - [`health`] says which nodes can be used, [`choose`] which of them gets a connection. Both are pure.
 //! - [`judge`] is the one task that owns [`health`]: it hears what happens, has it judged, carries out what follows, and
 //!   publishes from what connections choose ([`roster`]).
-//! - [`probe`] asks a node whether it answers, as the client that [`client_files`] make the front.
+//! - [`probe`] asks a node whether it answers.
 //! - [`listener`] accepts and counts, [`splice`] carries a client's bytes to a node and back. In replay `replay` carries its
-//!   requests, over `links` to our own nodes, and [`operations`] counts them.
+//!   requests, over `links` to our own nodes or as a client of nodes of another make (`third_party`), and [`operations`]
+//!   counts them; [`client_files`] are what make the front such a client.
 //! - [`vip`] tells keepalived whether this front may hold the address.
 //! - [`admin`] shows it all: the [`page`], its JSON and [`events`], `/livez`, `/readyz`, `/metrics`; [`clients`] and
 //!   [`history`] are what it remembers for that. [`operator`] takes orders on a socket, and on the page from who has the
@@ -42,5 +43,6 @@ pub mod roster;
 pub mod run;
 pub mod splice;
 pub mod status;
+mod third_party;
 pub mod token;
 pub mod vip;

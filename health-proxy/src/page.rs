@@ -19,8 +19,8 @@ const DATA: &str = "{{data}}";
 const NOTE: &str = "{{note}}";
 
 /// What the browser may do. Pictures are the one of the tab, which the script paints.
-pub const POLICY: &str = "default-src 'none'; script-src 'sha256-AeedhrL6jqIgVlS2VlkosDgQsPJvjivgMfnDf0UdN64='; \
-                          style-src 'sha256-0vHeV3Y5LbQJpoNuOfo/pRUXTejDf8cFTugml3xfe9A='; connect-src 'self'; img-src data:; \
+pub const POLICY: &str = "default-src 'none'; script-src 'sha256-6IqA3OU927uVDZYqGecC9JWx9n6Ub/VD5/5veUKisk4='; \
+                          style-src 'sha256-7MMCFs6rG0cvqWYRphahev0IJzWYFHjGKnVNJB/Pamw='; connect-src 'self'; img-src data:; \
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(crate) async fn page(State(admin): State<Arc<Admin>>) -> Result<Response, Ailing> {

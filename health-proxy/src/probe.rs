@@ -309,7 +309,7 @@ fn check(answer: &ResponseMessage) -> Result<(), String> {
 }
 
 /// Ends a connection in TLS's own words, so that the node's log has nothing to say about it. Nobody waits for it.
-fn say_goodbye(connection: Connection) {
+pub(crate) fn say_goodbye(connection: Connection) {
     tokio::spawn(async move {
         // A node that is gone by then needs no goodbye.
         let _ = tokio::time::timeout(GOODBYE_MAX, connection.close()).await;

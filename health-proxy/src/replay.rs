@@ -1,5 +1,6 @@
 //! One client's session in replay mode: the front ends TLS, keeps each whole request until its whole answer is there, and
-//! sends it to another node when one does not answer. The client sees latency, never a reset.
+//! sends it to another node when one does not answer. The client sees latency, never a reset. Before nodes of another make
+//! that goes for reads; a change is sent once ([`upstream`]).
 //!
 //! The front decides nothing: it proves that the client holds the key of the leaf it presented and hands both over. Who
 //! the client is, and what it may, says the node; that a request is carried out once, the nodes' log, by the token that all
@@ -10,11 +11,13 @@ mod inbox;
 mod refusal;
 mod send;
 mod tls;
+mod upstream;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use kmip::enumeration::ResultReason;
@@ -32,10 +35,11 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::course::Bounds;
 use self::inbox::{Inbox, Sent};
+pub(crate) use self::upstream::Upstream;
 use crate::choose::Need;
 use crate::front::{Front, Tuning};
 use crate::limits::Seat;
-use crate::links::{CERTIFICATES_MAX, Handed, IdentityError, LinkFiles, Links, Token};
+use crate::links::{CERTIFICATES_MAX, Handed, IdentityError, Token};
 use crate::listener;
 use crate::splice::{End, prepare};
 
@@ -46,21 +50,19 @@ const LINGER_BYTES_MAX: u64 = 4 << 20;
 /// How long that may take.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The files of `[replay]`.
+/// What clients see, of `[replay]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Files<'a> {
     /// The certificate that all nodes share, with its chain.
     pub(crate) certificate: &'a Path,
     /// Its key.
     pub(crate) key: &'a Path,
-    /// What the front shows nodes.
-    pub(crate) link: LinkFiles<'a>,
 }
 
 /// What replay mode stands on. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Replay {
-    pub(crate) links: Links,
+    pub(crate) upstream: Upstream,
     tls: Arc<ServerConfig>,
     /// The end of the certificate that clients see, in seconds since 1970.
     pub(crate) not_after: Option<i64>,
@@ -83,7 +85,7 @@ pub(crate) struct Sizes {
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replay")
-            .field("links", &self.links)
+            .field("upstream", &self.upstream)
             .field("bounds", &self.bounds)
             .finish_non_exhaustive()
     }
@@ -96,20 +98,18 @@ impl Replay {
     /// What is wrong with them, by key of `[replay]`.
     pub(crate) fn read(
         files: &Files<'_>,
+        upstream: Upstream,
         bounds: Bounds,
         sizes: Sizes,
         message_timeout: Duration,
     ) -> Result<Self, Vec<IdentityError>> {
-        let mut wrong = Vec::new();
-        let links = Links::read(&files.link).map_err(|errors| wrong.extend(errors));
-        let tls = tls::server_config(files.certificate, files.key).map_err(|errors| wrong.extend(errors));
-        match (links, tls) {
-            (Ok(links), Ok((tls, not_after))) => {
-                let room = Arc::new(Semaphore::new(sizes.requests as usize));
-                Ok(Self { links, tls, not_after, bounds, sizes, room, message_timeout })
-            }
-            _ => Err(wrong),
-        }
+        let admitted = match &upstream {
+            Upstream::Ours(_) => None,
+            Upstream::ThirdParty(nodes) => Some(Arc::clone(nodes.admitted())),
+        };
+        let (tls, not_after) = tls::server_config(files.certificate, files.key, admitted)?;
+        let room = Arc::new(Semaphore::new(sizes.requests as usize));
+        Ok(Self { upstream, tls, not_after, bounds, sizes, room, message_timeout })
     }
 
     /// Room for a request; one that is larger than all the room has it for itself.
@@ -266,12 +266,31 @@ impl Session<'_> {
                 return Done::Ends(End::ClientGone);
             }
         };
-        let (answer, close) = self.carry(message).await;
+        let (answer, close) = match self.is_admitted() {
+            true => self.carry(message).await,
+            false => (self.refuse_stranger(&message), true),
+        };
         match self.write(&answer).await {
             Ok(()) if close => self.linger().await,
             Ok(()) => Done::GoesOn,
             Err(end) => Done::Ends(end),
         }
+    }
+
+    /// Whether the client may go on, by the configuration that holds now: a reload may have taken it out.
+    fn is_admitted(&self) -> bool {
+        let now = self.front.tuning.load();
+        let now = now.replay.as_ref().map(|replay| &replay.upstream);
+        self.replay.upstream.still_admits(now, self.certificates.first())
+    }
+
+    fn refuse_stranger(&self, message: &[u8]) -> Zeroizing<Vec<u8>> {
+        let request = RequestMessage::decode(message, ttlv::Limits::default()).ok();
+        let version = RequestMessage::version_of(message).unwrap_or(ProtocolVersion::V1_0);
+        let text = "this client's certificate was taken out of [third_party] clients; nothing was done; hint: ask who runs \
+                    the front";
+        let reason = ResultReason::AuthenticationNotSuccessful;
+        Zeroizing::new(refusal::message(request.as_ref(), version, reason, text, self.unix_seconds()))
     }
 
     /// The answer to a message, whole, and whether the connection ends with it.
@@ -289,8 +308,13 @@ impl Session<'_> {
                 true,
             );
         };
-        let handed =
-            Handed { token, address: self.address, certificates: self.certificates.clone(), message };
+        let handed = Handed {
+            token,
+            address: self.address,
+            certificates: self.certificates.clone(),
+            message,
+            on_its_way: AtomicBool::new(false),
+        };
         let (carried, sendings) = send::carry(self.front, self.replay, &handed, need).await;
         let operation = self.front.operations.carried(request.as_ref(), sendings, carried.is_ok());
         self.front.metrics.carried(operation, sendings, carried.is_ok());

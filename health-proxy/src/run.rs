@@ -244,6 +244,9 @@ async fn again(hang_up: &mut Signal) {
 }
 
 fn say_probe(config: &Config) {
+    if let Some(caveat) = config.caveat() {
+        warn!("{caveat}");
+    }
     match config.prober.blind_to() {
         None => info!("probes: {}", config.prober),
         Some(blind_to) => warn!("{blind_to}"),

@@ -26,6 +26,8 @@ pub struct Status {
     pub listen: SocketAddr,
     /// What is done with connections.
     pub mode: &'static str,
+    /// What clients cannot count on; none where they can count on all that the mode promises.
+    pub caveat: Option<&'static str>,
     /// What clients can count on.
     pub service: Served,
     /// The node that leads; none with third-party servers.
@@ -215,7 +217,8 @@ impl Status {
             at_unix_ms: unix_ms,
             uptime_ms: ms(now),
             listen: tuning.listens_at,
-            mode: front.tuning.load().mode,
+            mode: tuning.mode,
+            caveat: tuning.caveat,
             service: match health.service() {
                 Service::Serving => Served::Serving,
                 Service::Degraded => Served::Degraded,

@@ -30,13 +30,13 @@ const fn ms(time: Duration) -> Absent {
 #[rustfmt::skip]
 const KEYS: &[Key] = &[
     key("front", "listen", ADDRESS, Says("0.0.0.0:5696"), "Where clients connect; \"[::]:5696\" takes IPv4 and IPv6."),
-    key("front", "mode", Choice(&["passthrough", "replay"]), Says("passthrough"), "What is done with connections: TLS goes through to a node untouched, or ends here and each request is sent to another node when one does not answer; replay is for our own nodes."),
+    key("front", "mode", Choice(&["passthrough", "replay"]), Says("passthrough"), "What is done with connections: TLS goes through to a node untouched, or ends here and each request is sent to another node when one does not answer; replay is for our own nodes, and for reads before others ([third_party])."),
     key("front", "proxy_protocol", Switch, Stands(false), "Whether nodes are told each client's address by PROXY protocol v2; only for nodes that expect it, and for passthrough."),
     key("front", "track_file", Path, Unset, "For keepalived's track_file: 0 while a node can be read, else -254, also after the end."),
 
-    key(NODES, ANY_NAME, ADDRESS, ONE_NODE, "One line a node, by a name of your own. An IP address, so that no name server can take all nodes away. For replay with the port of its links, 5697."),
+    key(NODES, ANY_NAME, ADDRESS, ONE_NODE, "One line a node, by a name of your own. An IP address, so that no name server can take all nodes away. For replay before our own with the port of its links, 5697."),
 
-    key("replay", "certificate", Path, Unset, "PEM chain that clients see, that of all nodes, leaf first; replay needs this and the next four."),
+    key("replay", "certificate", Path, Unset, "PEM chain that clients see, that of all nodes, leaf first; replay needs this and the next four, or with [third_party] this and the next."),
     key("replay", "key", Path, Unset, "Its PEM private key; 0600, or 0640 for the front's group."),
     key("replay", "link_certificate", Path, Unset, "PEM certificate of this front under the cluster's CA; see kms front certificate."),
     key("replay", "link_key", Path, Unset, "Its PEM private key; 0600, or 0640 for the front's group."),
@@ -47,7 +47,14 @@ const KEYS: &[Key] = &[
     key("replay", "requests_bytes_max", Number(1024, 2 << 30), Is(64 << 20), "Bytes of requests that are kept at once, of all clients together; the next waits for room, and its client with it."),
     key("replay", "message_timeout_ms", Number(100, HOUR_MS), Is(10_000), "A request that takes longer to arrive, or an answer longer to be taken, ends its connection."),
 
-    key("probe", "kind", Choice(&["kmip", "tls", "tcp"]), Unset, "How deep a node is asked; without it kmip where there is a certificate, else tls. With replay nodes are asked over their links, and [probe] is not used."),
+    key("third_party", "certificate", Path, Unset, "PEM chain that nodes of another make know as a client's, leaf first; for replay before them, in place of link_certificate, link_key and link_ca, and [nodes] with their KMIP ports. Only reads are replayed then, a change is sent once, and to the nodes all clients are one. Needs key, ca and clients."),
+    key("third_party", "key", Path, Unset, "Its PEM private key; 0600, or 0640 for the front's group."),
+    key("third_party", "ca", Path, Unset, "PEM certificates of the CA of the nodes' certificates."),
+    key("third_party", "server_name", Name, Unset, "Name that the nodes' certificates must carry; without it none is looked for."),
+    key("third_party", "clients", Path, Unset, "PEM certificates of those who may connect, each client's own one and no CA; nobody else gets beyond the TLS handshake. One that a reload takes out is refused at its next request."),
+    key("third_party", "connections_max", Number(1, 1024), Is(32), "Connections to one node at once, one request at a time on each and probes aside; the next request goes to another node, or waits."),
+
+    key("probe", "kind", Choice(&["kmip", "tls", "tcp"]), Unset, "How deep a node is asked; without it kmip where there is a certificate, else tls. With replay our nodes are asked over their links, and [probe] is not used; others with the certificate of [third_party] where [probe] is left out."),
     key("probe", "certificate", Path, Unset, "PEM chain that the nodes know as a client's, leaf first; kmip needs it."),
     key("probe", "key", Path, Unset, "Its PEM private key; 0600, or 0640 for the front's group."),
     key("probe", "ca", Path, Unset, "PEM certificates of the CA of the nodes' certificates; without it any is taken."),

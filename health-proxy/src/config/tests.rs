@@ -87,6 +87,54 @@ fn replay_names_all_that_it_needs() {
 }
 
 #[test]
+fn replay_before_nodes_of_another_make_names_all_that_it_needs() {
+    let text =
+        format!("[front]\nmode = \"replay\"\n{SMALLEST}[third_party]\nserver_name = \"kms.example.test\"\n");
+    let said = mistakes(&text);
+    for name in ["certificate", "key", "ca", "clients"] {
+        let expected =
+            format!("[third_party] {name}: replay before nodes of another make needs certificate, key, ca");
+        assert!(said.contains(&expected), "{said}");
+    }
+    for name in ["certificate", "key"] {
+        assert!(said.contains(&format!("[replay] {name}: replay needs it; hint: ")), "{said}");
+    }
+    assert!(said.starts_with("front.toml has 6 mistakes") && !said.contains("link_"), "{said}");
+}
+
+#[test]
+fn a_front_before_our_own_nodes_and_others_at_once_is_a_mistake() {
+    let text = format!(
+        "[front]\nmode = \"replay\"\n{SMALLEST}[replay]\ncertificate = \"c\"\nkey = \"k\"\nlink_ca = \
+         \"l\"\n[third_party]\nclients = \"t\"\n"
+    );
+    assert_eq!(
+        mistakes(&text),
+        "front.toml has 1 mistake:\n  line 10: [third_party] clients: is for nodes of another make, and [replay] link_ca \
+         for our own; hint: a front stands before one or the other, take [third_party] or [replay] link_* out"
+    );
+}
+
+#[test]
+fn files_of_third_party_that_cannot_be_used_are_told_by_their_key() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["c", "k", "ca", "clients"] {
+        fs::write(dir.path().join(name), "").unwrap();
+        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let text = format!(
+        "[front]\nmode = \"replay\"\n{SMALLEST}[replay]\ncertificate = \"c\"\nkey = \"k\"\n[third_party]\ncertificate \
+         = \"c\"\nkey = \"k\"\nca = \"ca\"\nclients = \"clients\"\n"
+    );
+    let list = Config::parse(&text, dir.path()).unwrap_err();
+    let said = Mistakes::by_line("front.toml", list).to_string();
+    assert!(said.contains("line 11: [third_party] ca: the CA certificates: there is none; hint: "), "{said}");
+    assert!(
+        said.contains("line 12: [third_party] clients: ") && said.contains("holds no certificate in PEM")
+    );
+}
+
+#[test]
 fn a_key_that_others_can_read_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["probe.pem", "probe.key"] {

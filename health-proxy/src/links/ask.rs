@@ -14,6 +14,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 
 use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
@@ -42,6 +43,8 @@ pub(crate) struct Handed {
     pub(crate) certificates: Vec<CertificateDer<'static>>,
     /// The message, whole.
     pub(crate) message: Zeroizing<Vec<u8>>,
+    /// Whether it was ever on its way, and not only a connection for it being made.
+    pub(crate) on_its_way: AtomicBool,
 }
 
 /// Shows no byte of the message, which may hold a key.
@@ -181,6 +184,7 @@ mod tests {
             address: "192.0.2.7:1".parse().unwrap(),
             certificates: vec![CertificateDer::from(vec![0xaa, 0xbb])],
             message: Zeroizing::new(b"message".to_vec()),
+            on_its_way: AtomicBool::new(false),
         }
     }
 

@@ -11,6 +11,9 @@
 //! | not at all for long, or its node went Down | it may be carried out yet | another node as well, with `again` |
 //!
 //! The first answer counts, whichever sending it belongs to: the nodes' log sees to it that all give the same.
+//!
+//! Nodes of another make have no such log ([`Bounds::changes_once`]): there a change that may have been carried out goes to
+//! no other node, and where nobody has it any more, the client hears at once.
 
 use std::time::Duration;
 
@@ -38,6 +41,8 @@ pub(crate) struct Bounds {
     pub(crate) answer_wait: Duration,
     /// Until another node gets the request as well.
     pub(crate) resend_after: Duration,
+    /// Whether nodes would carry out a change once more that is sent once more.
+    pub(crate) changes_once: bool,
 }
 
 /// One request on its way.
@@ -88,6 +93,8 @@ pub(crate) struct GivenUp {
     pub(crate) perhaps: bool,
     /// Whether nodes were lost with it.
     pub(crate) killed: bool,
+    /// Whether it had its one sending, and that has ended.
+    pub(crate) once: bool,
     /// What the last node said, for the log.
     pub(crate) reason: Option<String>,
 }
@@ -120,10 +127,11 @@ impl Course {
         choose: impl FnOnce(&Wanted<'_>) -> Result<Choice, NoNode>,
     ) -> Next {
         let until = self.began + self.bounds.answer_wait;
-        if now >= until || (self.killed >= KILLED_MAX && self.under_way.is_empty()) {
+        let over = self.killed >= KILLED_MAX || self.had_its_sending();
+        if now >= until || (over && self.under_way.is_empty()) {
             return Next::GiveUp(self.given_up());
         }
-        if self.killed >= KILLED_MAX || self.under_way.len() >= SENDINGS_MAX {
+        if over || self.under_way.len() >= SENDINGS_MAX {
             return Next::Wait(until);
         }
         let hopes = self.under_way.iter().filter(|sending| !sending.stalled);
@@ -196,6 +204,12 @@ impl Course {
         self.sendings
     }
 
+    /// Whether it must not be sent again, since it may have been carried out and would be once more.
+    fn had_its_sending(&self) -> bool {
+        let may_be_carried_out = self.perhaps || !self.under_way.is_empty();
+        self.bounds.changes_once && self.need != Need::Read && may_be_carried_out
+    }
+
     fn over(&mut self, node: NodeId) {
         self.under_way.retain(|sending| sending.node != node);
     }
@@ -204,6 +218,7 @@ impl Course {
         GivenUp {
             perhaps: self.need != Need::Read && (self.perhaps || !self.under_way.is_empty()),
             killed: self.killed >= KILLED_MAX,
+            once: self.had_its_sending() && self.under_way.is_empty(),
             reason: self.reason.clone(),
         }
     }

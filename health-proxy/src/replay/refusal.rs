@@ -7,9 +7,14 @@ use super::course::GivenUp;
 
 /// The text of a request that was given up.
 pub(super) fn text(given_up: &GivenUp, waited_ms: u128) -> String {
-    let what = match given_up.killed {
-        true => "two key servers were lost while they had this request; it is given to no other".to_owned(),
-        false => format!("no key server answered within {waited_ms} ms"),
+    let what = match (given_up.killed, given_up.once) {
+        (true, _) => {
+            "two key servers were lost while they had this request; it is given to no other".to_owned()
+        }
+        (false, true) => {
+            "the key server was lost while it had this change; it is given to no other".to_owned()
+        }
+        (false, false) => format!("no key server answered within {waited_ms} ms"),
     };
     match given_up.perhaps {
         true => format!("{what}; it may have been carried out; hint: look with Locate before you repeat it"),
@@ -77,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_text_says_whether_it_may_have_been_carried_out() {
-        let given_up = |perhaps, killed| GivenUp { perhaps, killed, reason: None };
+        let given_up = |perhaps, killed| GivenUp { perhaps, killed, once: false, reason: None };
         assert_eq!(
             text(&given_up(true, false), 10_000),
             "no key server answered within 10000 ms; it may have been carried out; hint: look with Locate before you \
@@ -85,5 +90,10 @@ mod tests {
         );
         assert!(text(&given_up(false, false), 1).contains("nothing was changed"));
         assert!(text(&given_up(true, true), 1).starts_with("two key servers were lost"));
+        assert_eq!(
+            text(&GivenUp { once: true, ..given_up(true, false) }, 1),
+            "the key server was lost while it had this change; it is given to no other; it may have been carried out; \
+             hint: look with Locate before you repeat it"
+        );
     }
 }

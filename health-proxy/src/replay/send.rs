@@ -1,5 +1,7 @@
 //! Carries one request to nodes until one has answered it, as its [`Course`] says.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep_until, timeout};
@@ -23,7 +25,7 @@ pub(super) async fn carry(
     handed: &Handed,
     need: Need,
 ) -> (Result<Answered, GivenUp>, u32) {
-    let mut course = Course::new(need, front.clock.now(), replay.links.seen(), replay.bounds);
+    let mut course = Course::new(need, front.clock.now(), replay.upstream.seen(), replay.bounds);
     let mut under_way = FuturesUnordered::new();
     let mut resets = FuturesUnordered::new();
     loop {
@@ -33,13 +35,17 @@ pub(super) async fn carry(
         let next =
             course.next(now, |wanted| view.pool.choose(now, wanted, |node| view.sessions(node), random));
         let until = match next {
-            Next::GiveUp(given_up) => return (Err(given_up), course.sendings()),
+            Next::GiveUp(mut given_up) => {
+                // What is being connected for is dropped with its sending.
+                given_up.perhaps &= handed.on_its_way.load(Ordering::Acquire);
+                return (Err(given_up), course.sendings());
+            }
             Next::Wait(until) => until,
             Next::Send(node, manner) => {
                 match view.places.get(&node) {
                     Some(place) => {
                         let mut reset = place.resets();
-                        under_way.push(send(front, replay, place.enter(), handed, manner));
+                        under_way.push(send(front, replay, place.enter(), handed, need, manner));
                         resets.push(async move {
                             // A place that is gone has no resets; its sendings break by themselves.
                             match reset.changed().await {
@@ -75,11 +81,12 @@ async fn send(
     replay: &Replay,
     presence: Presence,
     handed: &Handed,
+    need: Need,
     manner: Manner,
 ) -> (NodeId, Result<Reply, Unheard>) {
     let place = presence.place();
     let node = place.node;
-    let mut call = std::pin::pin!(replay.links.hand_over(place.address, handed, manner));
+    let mut call = std::pin::pin!(replay.upstream.hand_over(place.address, handed, need, manner));
     let age_max = front.tuning.load().settings.request_age_max;
     let heard = match timeout(age_max, &mut call).await {
         Ok(heard) => heard,

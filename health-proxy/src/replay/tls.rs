@@ -1,5 +1,6 @@
 //! TLS as clients see it: the certificate that all nodes share, a client certificate asked for and not demanded. Whose it is
-//! is for the node to say; here only that the client holds its key is made sure of.
+//! is for the node to say; here only that the client holds its key is made sure of. Before nodes of another make, which
+//! cannot say it, one is demanded and must be [`Admitted`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,16 +9,21 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, ServerConfig,
+    SignatureScheme,
+};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::certificate::not_after;
 use crate::links::{IdentityError, certificates, one_key};
+use crate::third_party::Admitted;
 
 /// The clients' side of TLS, and the end of the certificate that it shows.
 pub(super) fn server_config(
     certificate: &Path,
     key: &Path,
+    admitted: Option<Arc<Admitted>>,
 ) -> Result<(Arc<ServerConfig>, Option<i64>), Vec<IdentityError>> {
     let mut wrong = Vec::new();
     let chain = certificates("certificate", certificate).map_err(|error| wrong.push(error));
@@ -25,7 +31,7 @@ pub(super) fn server_config(
     let (Ok(chain), Ok(key)) = (chain, key) else { return Err(wrong) };
     let end = not_after(&chain[0]);
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = AnyHolder { algorithms: provider.signature_verification_algorithms };
+    let verifier = Holder { algorithms: provider.signature_verification_algorithms, admitted };
     let built = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map(|builder| builder.with_client_cert_verifier(Arc::new(verifier)))
@@ -41,15 +47,16 @@ pub(super) fn server_config(
     Ok((Arc::new(config), end))
 }
 
-/// Takes every client that holds the key of the leaf it presents, and those that present none.
+/// Takes every client that holds the key of the leaf it presents, and those that present none; or who is admitted alone.
 #[derive(Debug)]
-struct AnyHolder {
+struct Holder {
     algorithms: WebPkiSupportedAlgorithms,
+    admitted: Option<Arc<Admitted>>,
 }
 
-impl ClientCertVerifier for AnyHolder {
+impl ClientCertVerifier for Holder {
     fn client_auth_mandatory(&self) -> bool {
-        false
+        self.admitted.is_some()
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -58,10 +65,14 @@ impl ClientCertVerifier for AnyHolder {
 
     fn verify_client_cert(
         &self,
-        _: &CertificateDer<'_>,
+        leaf: &CertificateDer<'_>,
         _: &[CertificateDer<'_>],
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        if let Some(admitted) = &self.admitted {
+            let checked = admitted.check(leaf, i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+            checked.map_err(|refused| CertificateError::Other(OtherError(Arc::new(refused))))?;
+        }
         Ok(ClientCertVerified::assertion())
     }
 

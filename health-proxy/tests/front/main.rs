@@ -22,4 +22,5 @@ mod reload;
 mod replay;
 mod sessions;
 mod slow;
+mod third_party;
 mod track;

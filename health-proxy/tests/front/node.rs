@@ -209,7 +209,7 @@ impl Drop for Socket {
     }
 }
 
-fn acceptor(house: &House, mutual: bool) -> TlsAcceptor {
+pub(crate) fn acceptor(house: &House, mutual: bool) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(rustls::ALL_VERSIONS)

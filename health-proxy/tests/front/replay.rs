@@ -1,7 +1,7 @@
 //! Replay: clients see latency, never a reset, whatever becomes of the node that has their request.
 
 mod idle;
-mod node;
+pub(crate) mod node;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -119,16 +119,16 @@ fn configuration(nodes: &[LinkNode], more: &str) -> String {
 /// A long patience, where a test is not about it.
 const UNHURRIED: &str = "resend_after_ms = 60000\nanswer_wait_ms = 60000\n";
 
-fn read() -> query::Request {
+pub(crate) fn read() -> query::Request {
     query::Request { query_functions: vec![QueryFunction::QueryServerInformation] }
 }
 
-fn change() -> destroy::Request {
+pub(crate) fn change() -> destroy::Request {
     destroy::Request { unique_identifier: Some("one".to_owned()) }
 }
 
 /// The name of the node that answered.
-async fn ask(client: &mut Connection, payload: impl Into<RequestPayload>) -> String {
+pub(crate) async fn ask(client: &mut Connection, payload: impl Into<RequestPayload>) -> String {
     match client.one(payload).await.unwrap() {
         ResponsePayload::Query(answer) => answer.vendor_identification.unwrap(),
         ResponsePayload::Destroy(answer) => answer.unique_identifier,
@@ -137,7 +137,10 @@ async fn ask(client: &mut Connection, payload: impl Into<RequestPayload>) -> Str
 }
 
 /// The reason and text of a refusal.
-async fn refused(client: &mut Connection, payload: impl Into<RequestPayload>) -> (ResultReason, String) {
+pub(crate) async fn refused(
+    client: &mut Connection,
+    payload: impl Into<RequestPayload>,
+) -> (ResultReason, String) {
     let error = client.one(payload).await.unwrap_err();
     let failure = error.failure().unwrap_or_else(|| panic!("{error}"));
     (failure.reason.unwrap(), failure.message.clone().unwrap())

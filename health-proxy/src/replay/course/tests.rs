@@ -5,8 +5,11 @@ use std::cell::RefCell;
 use super::*;
 use crate::health::State;
 
-const BOUNDS: Bounds =
-    Bounds { answer_wait: Duration::from_secs(10), resend_after: Duration::from_millis(500) };
+const BOUNDS: Bounds = Bounds {
+    answer_wait: Duration::from_secs(10),
+    resend_after: Duration::from_millis(500),
+    changes_once: false,
+};
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -21,7 +24,16 @@ struct Bed {
 
 impl Bed {
     fn new(need: Need) -> Self {
-        Self { course: Course::new(need, ms(0), 7, BOUNDS), cut: Vec::new(), asked: RefCell::new(0) }
+        Self::within(need, BOUNDS)
+    }
+
+    /// Before nodes of another make.
+    fn once(need: Need) -> Self {
+        Self::within(need, Bounds { changes_once: true, ..BOUNDS })
+    }
+
+    fn within(need: Need, bounds: Bounds) -> Self {
+        Self { course: Course::new(need, ms(0), 7, bounds), cut: Vec::new(), asked: RefCell::new(0) }
     }
 
     fn next(&mut self, now: u64) -> Next {
@@ -122,7 +134,7 @@ fn pauses_grow_to_a_bound_and_the_client_hears_in_the_end() {
             }
             Next::GiveUp(given_up) => {
                 let reason = Some("no leader".to_owned());
-                assert_eq!(given_up, GivenUp { perhaps: false, killed: false, reason });
+                assert_eq!(given_up, GivenUp { perhaps: false, killed: false, once: false, reason });
                 break;
             }
         }
@@ -201,4 +213,58 @@ fn a_read_is_answered_alone_by_a_node_without_majority_or_when_all_have_refused_
     let mut bed = Bed::new(Need::Change);
     bed.cut = vec![1, 2, 3];
     assert_eq!(bed.sent(0), (1, FIRST), "a change needs a majority");
+}
+
+#[test]
+fn a_change_that_nodes_would_carry_out_again_has_one_sending_at_any_time() {
+    let mut bed = Bed::once(Need::Change);
+    assert_eq!(bed.sent(0), (1, FIRST));
+    assert_eq!(bed.waits(600), 10_000, "nobody else has it as well");
+    bed.course.stalled(NodeId(1));
+    assert_eq!(bed.waits(700), 10_000, "its node's answer may come yet");
+    assert!(matches!(bed.next(10_000), Next::GiveUp(GivenUp { perhaps: true, once: false, .. })));
+}
+
+#[test]
+fn a_change_that_nodes_would_carry_out_again_goes_on_only_while_no_sending_did_anything() {
+    let mut bed = Bed::once(Need::Change);
+    for node in [1, 2] {
+        assert_eq!(bed.sent(0), (node, FIRST));
+        bed.course.not_taken(NodeId(node), "cannot connect".to_owned());
+    }
+    assert_eq!(bed.sent(1), (3, FIRST));
+    bed.course.broke(NodeId(3), "gone".to_owned());
+    let reason = Some("gone".to_owned());
+    let expected = GivenUp { perhaps: true, killed: false, once: true, reason };
+    assert_eq!(bed.next(2), Next::GiveUp(expected));
+    for lose in [Course::lost, Course::broke] {
+        let mut bed = Bed::once(Need::Change);
+        bed.sent(0);
+        lose(&mut bed.course, NodeId(1), "gone".to_owned());
+        assert!(matches!(bed.next(1), Next::GiveUp(GivenUp { once: true, .. })));
+    }
+}
+
+#[test]
+fn a_change_that_no_node_took_was_not_carried_out() {
+    let mut bed = Bed::once(Need::Change);
+    let mut now = 0;
+    let given_up = loop {
+        match bed.next(now) {
+            Next::Send(node, _) => bed.course.not_taken(node, "cannot connect".to_owned()),
+            Next::Wait(until) => now = until.as_millis() as u64,
+            Next::GiveUp(given_up) => break given_up,
+        }
+    };
+    assert!(now == 10_000 && !given_up.perhaps && !given_up.once, "{now} {given_up:?}");
+}
+
+#[test]
+fn a_read_may_be_sent_again_to_any_node() {
+    let mut bed = Bed::once(Need::Read);
+    bed.sent(0);
+    assert_eq!(bed.sent(500), (2, AGAIN));
+    bed.course.broke(NodeId(1), "gone".to_owned());
+    bed.course.lost(NodeId(2), "gone".to_owned());
+    assert_eq!(bed.sent(501), (3, AGAIN));
 }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use kmip::operations::{destroy, query};
+use kmip::operations::{destroy, discover_versions, query};
 use kmip::{RequestMessage, RequestPayload, ResponseHeader, ResponseItem, ResponseMessage};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
@@ -228,13 +228,14 @@ async fn request(shared: Shared, outs: mpsc::UnboundedSender<Out>, id: u64, aske
 }
 
 /// Success for every item, with the node's name in it.
-fn answer(request: &[u8], name: &str) -> Vec<u8> {
+pub(crate) fn answer(request: &[u8], name: &str) -> Vec<u8> {
     let request = RequestMessage::decode(request, Limits::default()).unwrap();
     let items = request.items.iter().map(|item| {
         let payload = match &item.payload {
             RequestPayload::Query(_) => {
                 query::Response { vendor_identification: Some(name.to_owned()), ..Default::default() }.into()
             }
+            RequestPayload::DiscoverVersions(_) => discover_versions::Response::default().into(),
             RequestPayload::Destroy(_) => destroy::Response { unique_identifier: name.to_owned() }.into(),
             other => panic!("a test asks {other:?}"),
         };
