@@ -111,6 +111,8 @@ pub(crate) struct Status {
     pub(crate) leader: Option<String>,
     /// What probes do not see.
     pub(crate) blind_to: Option<String>,
+    /// What clients cannot count on; none from a front of an earlier version.
+    pub(crate) caveat: Option<String>,
     pub(crate) last_failover: Option<Failover>,
     pub(crate) nodes: Vec<NodeStatus>,
 }

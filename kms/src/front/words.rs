@@ -70,7 +70,7 @@ pub(super) fn advice(status: &Status) -> Vec<String> {
     if !drained.is_empty() {
         lines.push(format!("Drained: {}; back with kms front ready NODE.", drained.join(", ")));
     }
-    lines.extend(status.blind_to.iter().map(|blind| format!("Note: {blind}.")));
+    lines.extend(status.caveat.iter().chain(&status.blind_to).map(|note| format!("Note: {note}.")));
     lines
 }
 
@@ -228,6 +228,15 @@ pub(super) mod tests {
         assert_eq!(advice(&status), ["Drained: kms3; back with kms front ready NODE."]);
         status.nodes[2].state = "Down".to_owned();
         assert_eq!(row(&status, &status.nodes[2])[1], "Down, drained");
+    }
+
+    #[test]
+    fn what_clients_cannot_count_on_and_what_probes_do_not_see_is_noted() {
+        let mut status = status();
+        status.nodes[2].drain_asked = false;
+        status.caveat = Some("only reads are replayed".to_owned());
+        status.blind_to = Some("probes are blind".to_owned());
+        assert_eq!(advice(&status), ["Note: only reads are replayed.", "Note: probes are blind."]);
     }
 
     #[test]
