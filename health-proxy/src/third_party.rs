@@ -73,7 +73,8 @@ impl ThirdParty {
                 client
                     .connect_timeout(CONNECT_TIMEOUT)
                     .handshake_timeout(CONNECT_TIMEOUT)
-                    .request_timeout(answer_wait)
+                    // Longer than the course waits, which is what gives up, and in its own words.
+                    .request_timeout(answer_wait.saturating_mul(2))
                     .response_bytes_max(ANSWER_BYTES_MAX)
             })
         });
