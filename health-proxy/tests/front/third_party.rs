@@ -297,8 +297,8 @@ async fn where_nobody_can_be_connected_to_a_change_was_not_carried_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_waits_for_a_connection_when_time_is_up_was_not_carried_out() {
-    let mut bed = Bed::before_one("answer_wait_ms = 300\n", "").await;
-    bed.servers[0].fall_silent().await;
+    let bed = Bed::before_one("answer_wait_ms = 300\n", "").await;
+    bed.all(Does::Silent);
     let (_, text) = refused(&mut bed.connect().await, change()).await;
     assert!(text.contains("within 300 ms; nothing was changed; hint: try again"), "{text}");
 }

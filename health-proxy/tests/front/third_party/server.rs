@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use kmip::{RequestMessage, RequestPayload};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -31,6 +31,8 @@ pub(super) enum Does {
     Echoes,
     /// Answers, and ends the connection then.
     AnswersAndEnds,
+    /// Says nothing on new connections, not even TLS's first words.
+    Silent,
 }
 
 /// A request as a server read it.
@@ -113,23 +115,6 @@ impl Server {
     }
 }
 
-impl Server {
-    /// Ends its connections, and takes new ones without a word on them.
-    pub(super) async fn fall_silent(&mut self) {
-        self.kill().await;
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(self.address).unwrap();
-        let silent = socket.listen(64).unwrap();
-        self.task = tokio::spawn(async move {
-            let mut taken = Vec::new();
-            while let Ok(connection) = silent.accept().await {
-                taken.push(connection);
-            }
-        });
-    }
-}
-
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
@@ -155,6 +140,8 @@ impl Drop for Open {
 }
 
 async fn serve(acceptor: TlsAcceptor, tcp: TcpStream, shared: Arc<Shared>) {
+    let mut does = shared.does.clone();
+    let Ok(_) = does.wait_for(|does| *does != Does::Silent).await else { return };
     let Ok(mut stream) = acceptor.accept(tcp).await else { return };
     let leaf = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
     let connection = shared.connections.fetch_add(1, Ordering::SeqCst);
@@ -168,7 +155,7 @@ async fn serve(acceptor: TlsAcceptor, tcp: TcpStream, shared: Arc<Shared>) {
             let asked = Asked { message: message.clone(), leaf: leaf.clone(), connection };
             shared.asked.lock().unwrap().push(asked);
             tokio::select! {
-                does = does.wait_for(|does| *does != Does::Waits) => match does {
+                does = does.wait_for(|does| !matches!(does, Does::Waits | Does::Silent)) => match does {
                     Ok(does) => *does,
                     Err(_) => return,
                 },
@@ -183,7 +170,7 @@ async fn serve(acceptor: TlsAcceptor, tcp: TcpStream, shared: Arc<Shared>) {
             Does::Babbles => b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
             Does::Echoes => message,
             Does::Dies => return,
-            Does::Waits => unreachable!(),
+            Does::Waits | Does::Silent => unreachable!(),
         };
         if stream.write_all(&out).await.is_err() || stream.flush().await.is_err() {
             return;
