@@ -9,7 +9,7 @@
 //! - [`listener`] accepts and counts, [`splice`] carries a client's bytes to a node and back. In replay `replay` carries its
 //!   requests, over `links` to our own nodes or as a client of nodes of another make (`third_party`), and [`operations`]
 //!   counts them; [`client_files`] are what make the front such a client.
-//! - [`vip`] tells keepalived whether this front may hold the address.
+//! - [`vip`] tells keepalived whether this front may hold the address, by a process that outlives it.
 //! - [`admin`] shows it all: the [`page`], its JSON and [`events`], `/livez`, `/readyz`, `/metrics`; [`clients`] and
 //!   [`history`] are what it remembers for that. [`operator`] takes orders on a socket, and on the page from who has the
 //!   [`token`].

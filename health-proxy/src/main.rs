@@ -1,7 +1,7 @@
 //! `health-proxy`: reads its configuration, opens its ports, serves until told to end.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -9,6 +9,7 @@ use daemon::command::{Configured, EXIT_CONFIGURATION, EXIT_FAILED};
 use daemon::{log, port};
 use health_proxy::config::{Config, keys};
 use health_proxy::run;
+use health_proxy::vip::guard;
 use tracing::error;
 
 /// The front: one address before several KMIP servers, which goes on when one of them does not.
@@ -30,6 +31,9 @@ struct Arguments {
 // The answers of a command line that is no daemon.
 #[allow(clippy::print_stdout)]
 fn main() -> ExitCode {
+    if let Some(path) = guard::file_of(std::env::args_os().skip(1)) {
+        return guard::run(Path::new(&path));
+    }
     let arguments = Arguments::parse();
     let configured = arguments.configured;
     if configured.config_reference {

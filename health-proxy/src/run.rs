@@ -30,6 +30,9 @@ const DRAIN_LOOK: Duration = Duration::from_millis(20);
 /// How long sessions that were told to reset may take to do so, and the track file to be written, at the end.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(2);
 
+/// The file that this process runs, even where another version has taken its place meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// Descriptors for all that is no client's connection: ports, probes, admin connections, files.
 const DESCRIPTORS_ASIDE: u64 = 512;
 
@@ -87,7 +90,11 @@ pub async fn run(
         words.clone(),
     ));
     let (weight, weighed) = watch::channel(Weight::GivesUp);
-    let track = config.front.track_file.clone().map(|path| tokio::spawn(vip::follow(path, weighed)));
+    let track = config
+        .front
+        .track_file
+        .clone()
+        .map(|path| tokio::spawn(vip::follow(PathBuf::from(THIS_PROGRAM), path, weighed)));
     let judge = Judge::new(Arc::clone(&front), &config.nodes, &config.prober, (words.clone(), heard), weight);
     let judge_task = tokio::spawn(judge.run());
     let (drain, draining) = watch::channel(false);
