@@ -17,6 +17,7 @@ use api::{Front, Order, Status};
 
 pub(crate) use api::Error;
 pub(crate) use certificate::Folder;
+pub(crate) use files::{Host, Mode, Pair, ROUTER_ID, keepalived};
 
 /// Where an installed front takes orders: the unit's RuntimeDirectory.
 const INSTALLED: &str = "/run/health-proxy/admin.sock";

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// What fronts do with connections: `[front] mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// Requests are kept until they are answered, and given to another node when one does not; for our own nodes
     Replay,
     /// TLS goes through, unread, to nodes of any make
@@ -23,28 +23,34 @@ impl Mode {
 
 /// Two hosts that hold one address.
 #[derive(Clone, Debug)]
-pub(super) struct Pair {
-    pub(super) vip: IpAddr,
-    pub(super) interface: String,
+pub(crate) struct Pair {
+    pub(crate) vip: IpAddr,
+    pub(crate) interface: String,
     /// Their own addresses.
-    pub(super) hosts: [IpAddr; 2],
-    pub(super) mode: Mode,
+    pub(crate) hosts: [IpAddr; 2],
+    pub(crate) mode: Mode,
     /// In replay by the address of their links.
-    pub(super) nodes: Vec<(String, SocketAddr)>,
+    pub(crate) nodes: Vec<(String, SocketAddr)>,
     /// VRRP's number for the two.
-    pub(super) router_id: u8,
+    pub(crate) router_id: u8,
 }
+
+/// VRRP's number where none is given.
+pub(crate) const ROUTER_ID: u8 = 96;
+
+/// The file in which an installed front tells keepalived whether this host may have the address.
+const TRACK_FILE: &str = "/run/health-proxy/vip";
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Host {
+pub(crate) enum Host {
     First,
     Second,
 }
 
 impl Host {
     /// Its directory's name.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Host::First => "front1",
             Host::Second => "front2",
@@ -71,11 +77,11 @@ const KEEPALIVED_UNIT: &str = include_str!("../../../deploy/systemd/keepalived-h
 pub(super) fn all(pair: &Pair, host: Host) -> [(&'static str, String); 7] {
     [
         ("front.toml", front(pair)),
-        ("keepalived.conf", keepalived(pair, host)),
+        ("keepalived.conf", keepalived(pair, host, TRACK_FILE)),
         ("health-proxy.service", UNIT.to_owned()),
         ("health-proxy.sysusers", SYSUSERS.to_owned()),
         ("health-proxy.tmpfiles", TMPFILES.to_owned()),
-        ("keepalived-health-proxy.conf", KEEPALIVED_UNIT.to_owned()),
+        ("keepalived-health-proxy.conf", keepalived_unit(pair)),
         ("install.sh", install(pair.mode)),
     ]
 }
@@ -135,7 +141,8 @@ pub(super) fn key(name: &str) -> String {
     }
 }
 
-fn keepalived(pair: &Pair, host: Host) -> String {
+/// keepalived's configuration on one of the hosts, by whose front this file is written.
+pub(crate) fn keepalived(pair: &Pair, host: Host, track_file: &str) -> String {
     let [first, second] = pair.hosts;
     let (own, other) = match host {
         Host::First => (first, second),
@@ -158,7 +165,7 @@ global_defs {{
 # The front writes 0 while a node can be read, else -254, which takes this host out of the choice. Without the file,
 # as before the first start, the same.
 track_file health_proxy {{
-    file /run/health-proxy/vip
+    file "{track_file}"
     weight 1
     init_file -254
 }}
@@ -190,6 +197,15 @@ vrrp_instance kms {{
     }}
 }}
 "#
+    )
+}
+
+/// What keepalived's service has besides Debian's: a killed one leaves the address on the interface.
+fn keepalived_unit(pair: &Pair) -> String {
+    let Pair { vip, interface, .. } = pair;
+    format!(
+        "{KEEPALIVED_UNIT}# Also when no new one comes: of two hosts with one address, clients may ask the one that should not have it.\n\
+         ExecStopPost=-/bin/sh -c 'ip address delete {vip} dev {interface} 2>/dev/null'\n"
     )
 }
 
@@ -258,8 +274,9 @@ pub(super) mod tests {
     #[test]
     fn what_is_written_for_each_host_is_what_is_kept() {
         for host in [Host::First, Host::Second] {
-            golden(&format!("{}.conf", host.name()), &keepalived(&pair(), host));
+            golden(&format!("{}.conf", host.name()), &keepalived(&pair(), host, TRACK_FILE));
         }
+        golden("keepalived-health-proxy.conf", &keepalived_unit(&pair()));
         golden("front.toml", &front(&pair()));
         golden("front-replay.toml", &front(&Pair { mode: Mode::Replay, ..pair() }));
         golden("install.sh", &install(Mode::Passthrough));
@@ -271,7 +288,7 @@ pub(super) mod tests {
         let text = front(&pair());
         let table: toml::Table = toml::from_str(&text).unwrap();
         let track_file = table["front"]["track_file"].as_str().unwrap();
-        for part in [&keepalived(&pair(), Host::First), UNIT, TMPFILES] {
+        for part in [&keepalived(&pair(), Host::First, TRACK_FILE), UNIT, TMPFILES] {
             assert!(part.contains(track_file), "{part}");
         }
         assert_eq!(table["admin"]["socket"].as_str(), Some(crate::front::INSTALLED));

@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     nodes: Vec<(Option<String>, SocketAddr)>,
 
     /// The pair's number among those of VRRP in this network, on both hosts
-    #[arg(long, value_name = "N", default_value_t = 96, value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = files::ROUTER_ID, value_parser = clap::value_parser!(u8).range(1..))]
     router_id: u8,
 
     /// Where to write; a directory for each host is made in it
