@@ -1,17 +1,20 @@
-//! `kms lab`: a whole cluster on this machine and the front before it, in the foreground, as real processes in one
-//! directory.
+//! `kms lab`: a whole cluster on this machine and the front before it, or two that hold one address, in the foreground, as
+//! real processes in one directory.
 //!
 //! Started again on the same directory it keeps certificates, root key, keys and client. Whatever ends it, its servers
 //! end too: they are told to, killed when they do not listen, and end by themselves when this process is gone. Another
 //! terminal may kill, freeze, cut and slow its nodes meanwhile.
 
+mod client;
 mod commands;
 mod control;
 pub(crate) mod description;
 mod front;
 mod nodes;
+mod pair;
 mod place;
 mod relay;
+mod segment;
 mod server;
 mod setup;
 mod view;
@@ -31,9 +34,10 @@ use tokio::task::JoinSet;
 use crate::admin::Admin;
 use crate::print::{self, Format};
 use crate::{Outcome, file, node, program};
-use description::Description;
+use description::{Description, States};
 use front::PreparedFront;
-use nodes::{Nodes, Programs};
+use nodes::{Nodes, PreparedFronts, Programs};
+use pair::PreparedPair;
 use place::Who;
 
 /// Longest wait for a node that joined to get its vote.
@@ -55,7 +59,8 @@ Examples:
   kms lab --nodes 1
   kms lab --dir ~/lab --port 15696   KMIP on 15696, 15706 and 15716
   kms lab --port 0                   any free ports; lab.json says which
-  kms lab --no-front                 clients go to the nodes themselves
+  kms lab --fronts 0                 clients go to the nodes themselves
+  kms lab --fronts 2                 two fronts hold one address with keepalived; as root
 
 From another terminal, while it runs:
   kms lab status                     role, term, what is applied, lag
@@ -65,6 +70,7 @@ From another terminal, while it runs:
   kms lab slow 3 --ms 200            and `heal 3`
   kms lab kill 1 2 3                 all at once
   kms lab kill front                 also start, stop and cont
+  kms lab stop front1                of two; also keepalived1, and cut front1
 
 Once it serves, DIR/lab.json says where everything is, for scripts. The lab is for trying and
 testing: its client may destroy keys, and its root key lies beside them. For a real node:
@@ -127,6 +133,7 @@ async fn start(arguments: Start, format: Format) -> anyhow::Result<Outcome> {
     // From here on a signal is ours to answer, also while we prepare.
     let mut stop = Stop::new()?;
     let server = arguments.program.find().await?;
+    let fronts = arguments.front.count();
     let front = arguments.front.find().await?;
     file::private_directory(&arguments.dir)?;
     let dir = std::fs::canonicalize(&arguments.dir)?;
@@ -142,14 +149,18 @@ async fn start(arguments: Start, format: Format) -> anyhow::Result<Outcome> {
     // It speaks of a lab that serves; this one does not yet.
     let _ = std::fs::remove_file(&lab_json);
 
-    let mut prepared = setup::prepare(&dir, arguments.nodes, arguments.port)?;
-    let first = prepared.nodes.first().map(|node| node.new.kmip).context("a lab has one node at least")?;
-    let front = match front {
-        Some(program) => {
-            Some((program, PreparedFront::new(&dir, &mut prepared.ports, first, arguments.port)?))
-        }
-        None => None,
+    let segment = match fronts {
+        2.. => Some(PreparedPair::segment(&dir)?),
+        0 | 1 => None,
     };
+    let vip = segment.as_ref().map(|(segment, _)| segment.vip());
+    let mut prepared = setup::prepare(&dir, arguments.nodes, arguments.port, vip)?;
+    let first = prepared.nodes.first().map(|node| node.new.kmip).context("a lab has one node at least")?;
+    let fronts = match segment {
+        Some(segment) => PreparedFronts::Two(PreparedPair::new(&dir, segment, &prepared.nodes)?),
+        None => PreparedFronts::One(PreparedFront::new(&dir, &mut prepared.ports, first, arguments.port)?),
+    };
+    let front = front.map(|program| (program, fronts));
     let (nodes, mut ended) = Nodes::new(Programs { server, front }, prepared, &dir)?;
     let served = tokio::select! {
         served = serve(&nodes, &mut ended, &dir, format) => served,
@@ -175,34 +186,55 @@ async fn serve(
     let admin = bring_up(nodes, &spinner).await?;
     spinner.set_message("Making the client known");
     let first = nodes.all().next().context("a lab has one node at least")?;
-    let address = nodes.front().map_or(first.new.kmip, |front| front.listen);
+    let address = nodes.address().context("a lab has one node at least")?;
     let client = setup::client(&admin, &first.node, address, dir).await?;
-    if let Some(front) = nodes.front() {
-        spinner.set_message(format!("Waiting for the front to serve on {address}"));
-        front.write(&first.node, nodes.all())?;
-        nodes.start_and_wait(Who::Front).await?;
-    }
-    let description = Description::new(address.to_string(), nodes.states(), nodes.front_state(), &client);
+    spinner.set_message(format!("Waiting for the address {address}"));
+    start_fronts(nodes, &first.node, &client).await?;
+    let states = {
+        let nodes = Arc::clone(nodes);
+        move || States { nodes: nodes.states(), fronts: nodes.front_states(), pair: nodes.pair_state() }
+    };
+    let description = Description::new(address.to_string(), states(), &client);
     let lab_json = dir.join("lab.json");
     let listener = control::bind(dir)?;
     description.write(&lab_json)?;
     let write = {
-        let (nodes, description, lab_json) = (Arc::clone(nodes), description.clone(), lab_json.clone());
+        let (states, description, lab_json) = (states.clone(), description.clone(), lab_json.clone());
         move || {
             // Programs that need the new process numbers read it again; those that do not are served all the same.
-            if let Err(error) = description.with(nodes.states(), nodes.front_state()).write(&lab_json) {
+            if let Err(error) = description.with(states()).write(&lab_json) {
                 print::note(format!("{error:#}"));
             }
         }
     };
     spinner.finish_and_clear();
-    let front = view::look_at_front(nodes.front_state()).await;
-    description.print(&admin.status().await?, &view::look(nodes.states()).await, front.as_ref(), format)?;
+    let (fronts, pair) = (view::look_at_fronts(nodes.front_states()).await, nodes.pair_state());
+    let seen = view::look(nodes.states()).await;
+    description.print(&admin.status().await?, &seen, (&fronts, pair.as_ref()), format)?;
     let control = control::serve(listener, Arc::clone(nodes), write.clone());
     tokio::select! {
         () = control => bail!("the control socket no longer answers"),
         error = watch(nodes, ended, write) => Err(error),
     }
+}
+
+/// Starts the fronts, and what holds the address of two. `node` is the first.
+async fn start_fronts(
+    nodes: &Arc<Nodes>,
+    node: &node::Node,
+    client: &setup::ClientFiles,
+) -> anyhow::Result<()> {
+    let links = nodes.links();
+    for front in nodes.fronts() {
+        front.write(node, &links)?;
+        nodes.start_and_wait(Who::Front(front.number)).await?;
+    }
+    let Some(pair) = nodes.pair() else { return Ok(()) };
+    pair.write()?;
+    for number in [1, 2] {
+        nodes.start_and_wait(Who::Keepalived(number)).await?;
+    }
+    pair.serve(client).await
 }
 
 /// Says which servers end by themselves, and ends when too few are left.

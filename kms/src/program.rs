@@ -22,7 +22,7 @@ struct Ours {
 
 const SERVER: Ours = Ours { name: "kms-server", option: "--server FILE" };
 
-const FRONT: Ours = Ours { name: "health-proxy", option: "--front FILE, or leave it out with --no-front" };
+const FRONT: Ours = Ours { name: "health-proxy", option: "--front FILE, or leave it out with --fronts 0" };
 
 /// Which kms-server a command starts.
 #[derive(Debug, clap::Args)]
@@ -39,24 +39,33 @@ impl Chosen {
     }
 }
 
-/// Which health-proxy a lab starts, if any.
+/// Which health-proxy a lab starts, and how many of it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ChosenFront {
     /// The health-proxy program [default: the one beside this program, else the one on PATH]
     #[arg(long = "front", env = "KMS_FRONT", value_name = "FILE", hide_env_values = true)]
     front_program: Option<PathBuf>,
 
-    /// No front before the nodes
-    #[arg(long)]
-    no_front: bool,
+    /// Fronts before the nodes: 0, 1, or 2 that hold one address with keepalived, in network
+    /// namespaces, for which the lab must be root
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=FRONTS_MAX))]
+    fronts: u8,
 }
 
+/// One that serves and one that takes over.
+const FRONTS_MAX: i64 = 2;
+
 impl ChosenFront {
-    /// Finds it, unless it is not wanted.
+    /// How many are wanted: 0 to 2.
+    pub(crate) fn count(&self) -> u8 {
+        self.fronts
+    }
+
+    /// Finds it, unless none is wanted.
     pub(crate) async fn find(self) -> anyhow::Result<Option<PathBuf>> {
-        match self.no_front {
-            true => Ok(None),
-            false => find(FRONT, self.front_program).await.map(Some),
+        match self.fronts {
+            0 => Ok(None),
+            _ => find(FRONT, self.front_program).await.map(Some),
         }
     }
 }
@@ -74,6 +83,18 @@ pub(crate) async fn run_through(
         Some(Ok(code)) => Ok(Outcome::Ended(code)),
         Some(Err(_)) | None => bail!("{} was ended before it was done ({status})", SERVER.name),
     }
+}
+
+/// Where programs are that PATH may not have, as they are for root.
+const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
+
+/// A program of the system, which is in this package of Debian's.
+pub(crate) fn system(name: &str, package: &str) -> anyhow::Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let all = std::env::split_paths(&path).chain(SYSTEM_DIRECTORIES.map(PathBuf::from));
+    all.map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+        .with_context(|| format!("the program {name} is not there. hint: apt-get install {package}"))
 }
 
 async fn find(ours: Ours, given: Option<PathBuf>) -> anyhow::Result<PathBuf> {

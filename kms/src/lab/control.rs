@@ -1,7 +1,7 @@
 //! The running lab's control socket, DIR/lab.sock: another terminal asks for one thing a connection, as a line of JSON,
 //! and gets one line back. Mode 0600: it is for whoever runs the lab.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) enum Ask {
     /// How every node is.
     Status,
-    /// To do something to nodes or the front, to all at once.
+    /// To do something to nodes or fronts, to all at once.
     Do {
         /// What.
         action: Action,
@@ -47,7 +47,7 @@ pub(super) enum Ask {
     },
 }
 
-/// What can be done to a node; to the front, the first four.
+/// What can be done to a node, and to one of two fronts; the first four to any server of the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Action {
@@ -59,7 +59,7 @@ pub(super) enum Action {
     Stop,
     /// SIGCONT.
     Cont,
-    /// Cut off from the other nodes.
+    /// Cut off: a node from the other nodes, a front from everything.
     Cut,
     /// Links slowed.
     Slow {
@@ -74,11 +74,13 @@ pub(super) enum Action {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {
-    /// How every node is, and the front where there is one.
+    /// How every node is, and the fronts where there are any.
     States {
         /// By number.
         nodes: Vec<NodeState>,
-        front: Option<FrontState>,
+        fronts: Vec<FrontState>,
+        /// What two fronts have besides.
+        pair: Option<PairState>,
     },
     /// What was done, in words, and what failed.
     Done {
@@ -105,10 +107,11 @@ pub(super) struct NodeState {
     pub(super) slow_ms: u64,
 }
 
-/// The front as the lab's process knows it.
+/// A front as the lab's process knows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct FrontState {
-    /// Where clients connect.
+    pub(super) name: String,
+    /// Where it is reached: the only one by clients, one of two at its host's own address.
     pub(super) address: SocketAddr,
     pub(super) admin: SocketAddr,
     /// Where it takes orders.
@@ -117,6 +120,42 @@ pub(super) struct FrontState {
     pub(super) pid: Option<u32>,
     pub(super) dir: PathBuf,
     pub(super) state: State,
+    /// Whether its host has the address that clients use. Of two that may be both, when one of them was frozen.
+    pub(super) holds: bool,
+    pub(super) cut: bool,
+    pub(super) slow_ms: u64,
+}
+
+/// What two fronts have besides, as the lab's process knows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PairState {
+    /// Their one address, where clients connect.
+    pub(super) address: SocketAddr,
+    /// By front.
+    pub(super) keepaliveds: Vec<KeepalivedState>,
+    pub(super) client: ClientState,
+}
+
+/// A keepalived.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct KeepalivedState {
+    pub(super) name: String,
+    /// Its process, while it runs.
+    pub(super) pid: Option<u32>,
+    pub(super) state: State,
+}
+
+/// The client that asks all the time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ClientState {
+    pub(super) address: Ipv4Addr,
+    pub(super) namespace: String,
+    /// Requests.
+    pub(super) answered: u64,
+    /// Since the last answer.
+    pub(super) silent_ms: Option<u64>,
+    /// The longest time between two answers, of the last minute.
+    pub(super) gap_ms_max: Option<u64>,
 }
 
 /// The word for it. What is the matter with the server comes before what is with its links.
@@ -183,7 +222,9 @@ async fn answer(stream: UnixStream, nodes: Arc<Nodes>, changed: impl Fn()) -> an
     let (from, mut to) = stream.into_split();
     let line = tokio::time::timeout(ASK_TIMEOUT, line(from)).await??;
     let answer = match serde_json::from_str(&line) {
-        Ok(Ask::Status) => Answer::States { nodes: nodes.states(), front: nodes.front_state() },
+        Ok(Ask::Status) => {
+            Answer::States { nodes: nodes.states(), fronts: nodes.front_states(), pair: nodes.pair_state() }
+        }
         Ok(Ask::Do { action, to }) => {
             let answer = act(&nodes, action, to).await;
             changed();
@@ -265,7 +306,7 @@ mod tests {
         let program = dir.path().join("server");
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let prepared = setup::prepare(dir.path(), Some(1), Some(0)).unwrap();
+        let prepared = setup::prepare(dir.path(), Some(1), Some(0), None).unwrap();
         let health = std::net::TcpListener::bind(prepared.nodes[0].new.admin).unwrap();
         std::thread::spawn(move || {
             use std::io::{Read, Write};
@@ -338,12 +379,14 @@ mod tests {
         assert!(act(dir, Action::Start, &[1]).await.unwrap_err().contains("runs already"));
         assert!(act(dir, Action::Cut, &[1, 2]).await.unwrap_err().contains("no node 2"));
         assert!(state(dir).await.1, "the other is done all the same");
-        let to = vec![Who::Front];
-        let Answer::Done { failed, .. } = ask(dir, &Ask::Do { action: Action::Kill, to }).await.unwrap()
-        else {
-            panic!("another answer")
-        };
-        assert!(failed.unwrap().contains("--no-front"));
+        for (who, words) in [(Who::Front(0), "--fronts 0"), (Who::Keepalived(1), "--fronts 2")] {
+            let to = vec![who];
+            let Answer::Done { failed, .. } = ask(dir, &Ask::Do { action: Action::Kill, to }).await.unwrap()
+            else {
+                panic!("another answer")
+            };
+            assert!(failed.unwrap().contains(words));
+        }
     }
 
     #[tokio::test]

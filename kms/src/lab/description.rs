@@ -6,7 +6,7 @@ use anyhow::Context;
 use certs::Existing;
 use serde::{Deserialize, Serialize};
 
-use super::control::{FrontState, NodeState};
+use super::control::{FrontState, NodeState, PairState};
 use super::server;
 use super::setup::ClientFiles;
 use super::view::{self, FrontView, View};
@@ -19,8 +19,11 @@ use crate::{file, node};
 pub(crate) struct Description {
     /// The address that clients use: the front's, or without one the first node's.
     pub(crate) vip: String,
+    /// The only one.
     #[serde(default)]
     front: Option<FrontDescription>,
+    #[serde(default)]
+    pair: Option<PairDescription>,
     nodes: Vec<NodeDescription>,
     /// The lab's client.
     pub(crate) client: ClientDescription,
@@ -51,6 +54,44 @@ struct FrontDescription {
     /// Nothing while it does not run.
     pid: Option<u32>,
     dir: PathBuf,
+}
+
+/// Two fronts that hold one address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct PairDescription {
+    fronts: Vec<FrontDescription>,
+    keepaliveds: Vec<KeepalivedDescription>,
+    /// The network namespace in which another client can be run: `ip netns exec NAME`.
+    client_namespace: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct KeepalivedDescription {
+    /// Nothing while it does not run.
+    pid: Option<u32>,
+    /// That of its front.
+    dir: PathBuf,
+}
+
+impl PairDescription {
+    fn new(pair: PairState, fronts: Vec<FrontState>) -> Self {
+        let dirs = fronts.iter().map(|front| front.dir.clone());
+        let keepaliveds = pair.keepaliveds.iter().zip(dirs);
+        PairDescription {
+            keepaliveds: keepaliveds
+                .map(|(known, dir)| KeepalivedDescription { pid: known.pid, dir })
+                .collect(),
+            fronts: fronts.into_iter().map(FrontDescription::from).collect(),
+            client_namespace: pair.client.namespace,
+        }
+    }
+}
+
+impl PairDescription {
+    fn pages(&self) -> String {
+        let pages: Vec<_> = self.fronts.iter().map(|front| format!("http://{}/", front.admin)).collect();
+        pages.join(", ")
+    }
 }
 
 impl From<FrontState> for FrontDescription {
@@ -87,29 +128,30 @@ pub(crate) struct ClientDescription {
     pub(crate) ca: PathBuf,
 }
 
+/// The servers of a lab as they are.
+#[derive(Debug)]
+pub(super) struct States {
+    pub(super) nodes: Vec<NodeState>,
+    pub(super) fronts: Vec<FrontState>,
+    pub(super) pair: Option<PairState>,
+}
+
 impl Description {
-    /// A lab with these nodes, whose clients go to `vip`.
-    pub(super) fn new(
-        vip: String,
-        nodes: Vec<NodeState>,
-        front: Option<FrontState>,
-        client: &ClientFiles,
-    ) -> Self {
-        Description {
-            vip,
-            front: front.map(FrontDescription::from),
-            nodes: nodes.into_iter().map(NodeDescription::from).collect(),
-            client: ClientDescription { cert: client.cert(), key: client.key(), ca: client.ca() },
-        }
+    /// A lab with these servers, whose clients go to `vip`.
+    pub(super) fn new(vip: String, states: States, client: &ClientFiles) -> Self {
+        let client = ClientDescription { cert: client.cert(), key: client.key(), ca: client.ca() };
+        Description { vip, front: None, pair: None, nodes: Vec::new(), client }.with(states)
     }
 
     /// The same lab with its servers as they are now.
-    pub(super) fn with(&self, nodes: Vec<NodeState>, front: Option<FrontState>) -> Self {
-        Description {
-            nodes: nodes.into_iter().map(NodeDescription::from).collect(),
-            front: front.map(FrontDescription::from),
-            ..self.clone()
-        }
+    pub(super) fn with(&self, states: States) -> Self {
+        let States { nodes, mut fronts, pair } = states;
+        let (front, pair) = match pair {
+            Some(pair) => (None, Some(PairDescription::new(pair, fronts))),
+            None => (fronts.pop().map(FrontDescription::from), None),
+        };
+        let nodes = nodes.into_iter().map(NodeDescription::from).collect();
+        Description { nodes, front, pair, ..self.clone() }
     }
 
     /// Reads what the lab in this directory wrote.
@@ -123,8 +165,11 @@ impl Description {
     /// Waits until the servers of a lab that was killed have ended.
     pub(super) async fn servers_gone(&self) -> anyhow::Result<()> {
         let nodes = self.nodes.iter().map(|node| (node.pid, &node.dir));
-        let front = self.front.iter().map(|front| (front.pid, &front.dir));
-        for (pid, dir) in nodes.chain(front) {
+        let of_pair = self.pair.iter().flat_map(|pair| &pair.fronts);
+        let fronts = self.front.iter().chain(of_pair).map(|front| (front.pid, &front.dir));
+        let keepaliveds = self.pair.iter().flat_map(|pair| &pair.keepaliveds);
+        let keepaliveds = keepaliveds.map(|keepalived| (keepalived.pid, &keepalived.dir));
+        for (pid, dir) in nodes.chain(fronts).chain(keepaliveds) {
             if let Some(pid) = pid {
                 server::gone(pid, dir).await?;
             }
@@ -143,7 +188,7 @@ impl Description {
         &self,
         status: &Status,
         nodes: &[View],
-        front: Option<&FrontView>,
+        (fronts, pair): (&[FrontView], Option<&PairState>),
         format: Format,
     ) -> anyhow::Result<()> {
         if format == Format::Json {
@@ -156,12 +201,20 @@ impl Description {
             1 => "The lab serves: one node.".to_owned(),
             count => format!("The lab serves: {count} nodes, and any of them answers for all."),
         });
-        let address = match &self.front {
-            Some(front) => vec![
+        let address = match (&self.front, &self.pair) {
+            (Some(front), _) => vec![
                 ("KMIP address", format!("{}  (the front; the one for vCenter)", self.vip)),
-                ("Front's status", format!("http://{}/api/v1/status, /readyz, /metrics", front.admin)),
+                (
+                    "Front's page",
+                    format!("http://{}/  (also /api/v1/status, /readyz, /metrics)", front.admin),
+                ),
             ],
-            None => vec![("KMIP address", self.vip.clone())],
+            (None, Some(pair)) => vec![
+                ("KMIP address", format!("{}  (of the front that has it; the one for vCenter)", self.vip)),
+                ("Fronts' pages", pair.pages()),
+                ("Client's network", format!("ip netns exec {} COMMAND", pair.client_namespace)),
+            ],
+            (None, None) => vec![("KMIP address", self.vip.clone())],
         };
         print::facts(
             &[
@@ -181,7 +234,7 @@ impl Description {
             .concat(),
         );
         print::line("");
-        view::print(nodes, front, Format::Table)?;
+        view::print(nodes, fronts, pair, Format::Table)?;
         let kms = this_command();
         // What the other commands find by themselves need not be typed.
         let is_found = is_here(lab);
@@ -199,7 +252,13 @@ impl Description {
             ));
             print::line(format!("  {kms} lab status{at_lab}"));
         }
-        if let Some(front) = &self.front {
+        if self.pair.is_some() {
+            print::line(format!(
+                "  {kms} lab stop front1{at_lab}     front2 gets the address; also keepalived1, and cut front1"
+            ));
+        }
+        let first = self.front.iter().chain(self.pair.iter().flat_map(|pair| &pair.fronts)).next();
+        if let Some(front) = first {
             let of_front =
                 if is_found { String::new() } else { format!(" --socket {}", shown(&front.socket)) };
             print::line(format!("  {kms} front status{of_front}"));
@@ -254,6 +313,7 @@ mod tests {
                 pid: Some(8),
                 dir: "/lab/front".into(),
             }),
+            pair: None,
             nodes: vec![NodeDescription {
                 name: "node1".into(),
                 number: 1,
@@ -279,6 +339,7 @@ mod tests {
                 "vip": "127.0.0.1:5796",
                 "front": {"kmip": "127.0.0.1:5796", "admin": "127.0.0.1:5799", "socket": "/lab/front/admin.sock",
                     "pid": 8, "dir": "/lab/front"},
+                "pair": null,
                 "nodes": [{"name": "node1", "number": 1, "kmip": "127.0.0.1:5696", "admin": "127.0.0.1:5698",
                     "link": "127.0.0.1:5697", "pid": 7, "dir": "/lab/node1"}],
                 "client": {"cert": "/lab/client/cert.pem", "key": "/lab/client/key.pem",

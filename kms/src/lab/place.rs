@@ -1,7 +1,9 @@
-//! A place of the lab where a server runs, now and again: a node's, or the front's. What can be done to any of them.
+//! A place of the lab where a server runs, now and again: a node's, a front's, or that of a front's keepalived. What can
+//! be done to any of them.
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,14 +18,16 @@ use super::setup::name_of;
 /// Longest wait for a server to serve that is started again on demand; one without a quorum may never.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Whose place it is. Nodes come before the front.
+/// Whose place it is. Nodes come before fronts, and these before what holds their address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Who {
     /// A node's, by its number in the lab, from 1.
     Node(usize),
-    /// The front's.
-    Front,
+    /// A front's: 0 for the only one, else 1 or 2.
+    Front(usize),
+    /// That of the keepalived beside front 1 or 2.
+    Keepalived(usize),
 }
 
 impl Who {
@@ -31,7 +35,7 @@ impl Who {
     pub(super) fn argument(self) -> String {
         match self {
             Who::Node(number) => number.to_string(),
-            Who::Front => "front".to_owned(),
+            Who::Front(_) | Who::Keepalived(_) => self.to_string(),
         }
     }
 }
@@ -40,7 +44,9 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Who::Node(number) => f.write_str(&name_of(*number)),
-            Who::Front => f.write_str("front"),
+            Who::Front(0) => f.write_str("front"),
+            Who::Front(number) => write!(f, "front{number}"),
+            Who::Keepalived(number) => write!(f, "keepalived{number}"),
         }
     }
 }
@@ -67,13 +73,30 @@ impl From<Life> for State {
     }
 }
 
+/// How a server shows that it serves.
+#[derive(Clone, Debug)]
+pub(super) enum Shows {
+    /// By /readyz at this address.
+    Ready(SocketAddr),
+    /// By a file that it writes.
+    File(PathBuf),
+}
+
+impl Shows {
+    async fn wait(&self, within: Duration) -> Result<(), String> {
+        match self {
+            Shows::Ready(admin) => server::ready(*admin, within).await,
+            Shows::File(path) => server::written(path, within).await,
+        }
+    }
+}
+
 /// Its methods may be used at once.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) who: Who,
     launch: Launch,
-    /// Where /readyz is.
-    admin: SocketAddr,
+    shows: Shows,
     /// The last one that was started.
     server: Mutex<Option<Arc<Server>>>,
     /// Is told when the server ends by itself.
@@ -87,18 +110,18 @@ impl Place {
     pub(super) fn new(
         who: Who,
         launch: Launch,
-        admin: SocketAddr,
+        shows: Shows,
         ends: mpsc::UnboundedSender<Who>,
         at: String,
     ) -> Self {
-        Place { who, launch, admin, server: Mutex::default(), ends, at }
+        Place { who, launch, shows, server: Mutex::default(), ends, at }
     }
 
     /// Starts the server, and waits until it serves. Fails with its last lines when it ends or does not.
     pub(super) async fn start_and_wait(&self) -> anyhow::Result<()> {
         let server = self.spawn()?;
         tokio::select! {
-            ready = server::ready(self.admin, READY_TIMEOUT) => match ready {
+            ready = self.shows.wait(READY_TIMEOUT) => match ready {
                 Ok(()) => Ok(()),
                 Err(reason) => bail!(
                     "{} did not serve within {} s: {reason}; its last lines:\n{}\nhint: the whole log is {}",
@@ -114,7 +137,7 @@ impl Place {
         let server = self.spawn()?;
         let who = self.who;
         tokio::select! {
-            ready = server::ready(self.admin, START_TIMEOUT) => Ok(match ready {
+            ready = self.shows.wait(START_TIMEOUT) => Ok(match ready {
                 Ok(()) => format!("{who} serves, process {}.", server.pid()),
                 Err(reason) => format!("{who} runs, process {}, and does not serve yet: {reason}", server.pid()),
             }),

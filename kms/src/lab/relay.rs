@@ -2,6 +2,7 @@
 //! node's own. So a link can be cut or slowed without being root, as no firewall has to be asked.
 //!
 //! Each node's links start from an address of its own, 127.0.1.N, which tells who comes; all of 127/8 is this machine's.
+//! In the same way two fronts, in networks of their own, reach nodes that listen on this machine alone.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -58,12 +59,32 @@ impl Network {
     /// Carries connections to these nodes, numbered from 1: where each is known, and where it really listens. Fails
     /// when the system does not take a listener.
     pub(super) fn start(nodes: Vec<(std::net::TcpListener, SocketAddr)>) -> anyhow::Result<Self> {
-        let links = watch::Sender::new(vec![Link::default(); nodes.len()]);
+        let sources = (1..=nodes.len()).map(source).collect();
+        Self::carry(nodes, sources, true)
+    }
+
+    /// The same for the links of others, which come from these addresses and are numbered from 1: the nodes have none of
+    /// their own here.
+    pub(super) fn of_others(
+        nodes: Vec<(std::net::TcpListener, SocketAddr)>,
+        others: Vec<IpAddr>,
+    ) -> anyhow::Result<Self> {
+        Self::carry(nodes, others, false)
+    }
+
+    fn carry(
+        nodes: Vec<(std::net::TcpListener, SocketAddr)>,
+        sources: Vec<IpAddr>,
+        are_nodes: bool,
+    ) -> anyhow::Result<Self> {
+        let links = watch::Sender::new(vec![Link::default(); sources.len()]);
+        let sources: Arc<[IpAddr]> = sources.into();
         let mut relays = JoinSet::new();
         for (to, (listener, target)) in nodes.into_iter().enumerate() {
+            let to = Some(to).filter(|_| are_nodes);
             listener.set_nonblocking(true).context("making a link's port ready")?;
             let listener = TcpListener::from_std(listener).context("making a link's port ready")?;
-            relays.spawn(relay(listener, target, to, links.subscribe()));
+            relays.spawn(relay(listener, target, (Arc::clone(&sources), to), links.subscribe()));
         }
         Ok(Network { links, _relays: relays })
     }
@@ -84,7 +105,12 @@ impl Network {
 }
 
 /// Takes connections to one node until it is aborted.
-async fn relay(listener: TcpListener, target: SocketAddr, to: usize, links: watch::Receiver<Vec<Link>>) {
+async fn relay(
+    listener: TcpListener,
+    target: SocketAddr,
+    (sources, to): (Arc<[IpAddr]>, Option<usize>),
+    links: watch::Receiver<Vec<Link>>,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut carried = JoinSet::new();
     loop {
@@ -98,7 +124,7 @@ async fn relay(listener: TcpListener, target: SocketAddr, to: usize, links: watc
                 continue;
             }
         };
-        let ends = Ends { from: index_of(from.ip()), to };
+        let ends = Ends { from: sources.iter().position(|source| *source == from.ip()), to };
         let links = links.clone();
         carried.spawn(async move {
             // A connection that breaks is for its two ends to notice.
@@ -108,28 +134,18 @@ async fn relay(listener: TcpListener, target: SocketAddr, to: usize, links: watc
     }
 }
 
-/// The node that links start from this address, less one; none for any other.
-fn index_of(address: IpAddr) -> Option<usize> {
-    match address {
-        IpAddr::V4(address) => match address.octets() {
-            [127, 0, 1, number] => usize::from(number).checked_sub(1),
-            _ => None,
-        },
-        IpAddr::V6(_) => None,
-    }
-}
-
-/// Between which nodes a connection is.
+/// Whose links a connection is on.
 #[derive(Clone, Copy, Debug)]
 struct Ends {
     /// None for one that is no node yet, as it joins.
     from: Option<usize>,
-    to: usize,
+    /// None where nodes have no links.
+    to: Option<usize>,
 }
 
 impl Ends {
     fn of(self, links: &[Link]) -> impl Iterator<Item = Link> {
-        [self.from, Some(self.to)].into_iter().flatten().filter_map(|index| links.get(index).copied())
+        [self.from, self.to].into_iter().flatten().filter_map(|index| links.get(index).copied())
     }
 
     fn are_cut(self, links: &[Link]) -> bool {
@@ -290,6 +306,19 @@ mod tests {
         }
         network.change(1, |link| *link = Link::default());
         ask(&mut connect(source(1), known[1]).await.unwrap()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_links_of_others_are_told_by_where_they_come_from() {
+        let (_network, known) = network().await;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let network = Network::of_others(vec![(listener, known[0])], vec![source(7), source(8)]).unwrap();
+        let (mut first, mut second) =
+            (connect(source(7), at).await.unwrap(), connect(source(8), at).await.unwrap());
+        assert!(ask(&mut first).await.is_some() && ask(&mut second).await.is_some());
+        network.change(1, |link| link.cut = true);
+        assert!(ask(&mut first).await.is_none() && ask(&mut second).await.is_some());
     }
 
     #[tokio::test]

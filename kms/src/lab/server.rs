@@ -1,6 +1,7 @@
 //! One server as a process of the lab, kms-server or the front: started, watched, stopped.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::net::SocketAddr;
@@ -44,17 +45,44 @@ const READY_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const LAST_LINES: usize = 15;
 
 /// How a server is started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Launch {
     pub(super) program: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+    /// A program and its arguments that become the server; none where it is started as it is.
+    pub(super) within: Vec<String>,
     /// Where it is started: the directory with all that is its own.
     pub(super) dir: PathBuf,
-    pub(super) config: PathBuf,
     /// Where its lines go.
     pub(super) log: PathBuf,
+    /// Whether it is all processes that it has started, and not one of them is to live without the others.
+    pub(super) with_children: bool,
+    /// Files of its last run that would keep it from starting.
+    pub(super) leftovers: Vec<PathBuf>,
 }
 
 impl Launch {
+    /// One of our daemons, which reads this configuration and ends with us.
+    pub(super) fn daemon(program: PathBuf, dir: PathBuf, config: PathBuf, log: PathBuf) -> Self {
+        let arguments = vec!["--config".into(), config.into_os_string(), "--lifeline".into()];
+        Launch { program, arguments, dir, log, ..Launch::default() }
+    }
+
+    /// What is executed.
+    fn command(&self) -> Command {
+        let mut words = self.within.iter().map(OsString::from);
+        let mut command = match words.next() {
+            Some(first) => {
+                let mut command = Command::new(first);
+                command.args(words).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
+        command.args(&self.arguments);
+        command
+    }
+
     /// The program's name, for people.
     fn title(&self) -> String {
         self.program.file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -81,14 +109,16 @@ pub(super) struct Server {
 impl Server {
     /// Starts a server. Its lines go to its log.
     pub(super) fn start(launch: &Launch) -> anyhow::Result<Self> {
-        let Launch { program, dir, config, log } = launch;
+        let Launch { program, dir, log, leftovers, .. } = launch;
+        for path in leftovers {
+            // Most often it is not there.
+            let _ = std::fs::remove_file(path);
+        }
         let open = File::options().create(true).append(true).open(log);
         let file = open.with_context(|| format!("opening {}", log.display()))?;
         let log_start = file.metadata().map_or(0, |metadata| metadata.len());
-        let mut child = Command::new(program)
-            .arg("--config")
-            .arg(config)
-            .arg("--lifeline")
+        let mut child = launch
+            .command()
             .current_dir(dir)
             .stdin(Stdio::piped())
             .stdout(file.try_clone().context("sharing the log")?)
@@ -173,6 +203,11 @@ impl Server {
     /// SIGKILL, and waits for the end.
     pub(super) async fn kill(&self) -> anyhow::Result<()> {
         self.told.store(true, Ordering::Relaxed);
+        // One that stands still neither starts its children again nor puts anything in order when they are gone.
+        self.signal(Signal::SIGSTOP);
+        for child in self.children() {
+            let _ = kill(child, Signal::SIGKILL);
+        }
         self.signal(Signal::SIGKILL);
         let ended = tokio::time::timeout(SIGNAL_TIMEOUT, self.end()).await;
         ended
@@ -184,6 +219,9 @@ impl Server {
     /// the other, so the server may answer for a moment more.
     pub(super) async fn freeze(&self) -> anyhow::Result<()> {
         self.signal(Signal::SIGSTOP);
+        for child in self.children() {
+            let _ = kill(child, Signal::SIGSTOP);
+        }
         self.frozen.store(true, Ordering::Relaxed);
         let deadline = Instant::now() + SIGNAL_TIMEOUT;
         while !self.stands_still() {
@@ -197,17 +235,33 @@ impl Server {
 
     /// Whether every thread stands still, as the kernel tells.
     fn stands_still(&self) -> bool {
-        let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", self.pid)) else { return true };
-        tasks.filter_map(Result::ok).all(|task| {
-            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-            // The state stands behind the name, which is in brackets and may hold anything.
-            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 't']))
+        let children = self.children().into_iter().map(|child| child.to_string());
+        [self.pid.to_string()].into_iter().chain(children).all(|pid| {
+            let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+            tasks.filter_map(Result::ok).all(|task| {
+                let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                // The state stands behind the name, which is in brackets and may hold anything; a dead one is still.
+                stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 't', 'Z']))
+            })
         })
+    }
+
+    /// The processes that its first thread has started and without which it is nothing.
+    fn children(&self) -> Vec<Pid> {
+        if !self.launch.with_children {
+            return Vec::new();
+        }
+        let path = format!("/proc/{0}/task/{0}/children", self.pid);
+        let children = std::fs::read_to_string(path).unwrap_or_default();
+        children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
     }
 
     /// SIGCONT, after [`Server::freeze`].
     pub(super) fn thaw(&self) {
         self.frozen.store(false, Ordering::Relaxed);
+        for child in self.children() {
+            let _ = kill(child, Signal::SIGCONT);
+        }
         self.signal(Signal::SIGCONT);
     }
 
@@ -299,6 +353,18 @@ pub(super) async fn ready(admin: SocketAddr, within: Duration) -> Result<(), Str
     }
 }
 
+/// Waits until a server has written its file.
+pub(super) async fn written(path: &Path, within: Duration) -> Result<(), String> {
+    let deadline = Instant::now() + within;
+    while !path.exists() {
+        if Instant::now() >= deadline {
+            return Err(format!("{} is not written", path.display()));
+        }
+        tokio::time::sleep(READY_INTERVAL).await;
+    }
+    Ok(())
+}
+
 async fn ask_ready(admin: SocketAddr) -> Result<(), String> {
     let stream = TcpStream::connect(admin).await.map_err(|error| format!("{admin}: {error}"))?;
     let answer = http::send(stream, Method::GET, "/readyz", None).await.map_err(|error| error.to_string())?;
@@ -323,7 +389,8 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let (config, log) = (dir.path().join("config"), dir.path().join("server.log"));
         fs::write(&log, "a line of the run before\n").unwrap();
-        let server = Server::start(&Launch { program, dir: dir.path().to_owned(), config, log }).unwrap();
+        let launch = Launch::daemon(program, dir.path().to_owned(), config, log);
+        let server = Server::start(&launch).unwrap();
         (dir, server)
     }
 

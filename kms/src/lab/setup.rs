@@ -64,8 +64,14 @@ pub(super) fn name_of(number: usize) -> String {
 }
 
 /// Takes the nodes that are there, adds those that are wanted, and sees that all ports are free. Makes the first node;
-/// others are made when they join. When anything is not as it must be, nothing is changed.
-pub(super) fn prepare(dir: &Path, wanted: Option<usize>, port: Option<u16>) -> anyhow::Result<Prepared> {
+/// others are made when they join. Clients are shown a certificate for this machine, and for `vip` where there is one.
+/// When anything is not as it must be, nothing is changed.
+pub(super) fn prepare(
+    dir: &Path,
+    wanted: Option<usize>,
+    port: Option<u16>,
+    vip: Option<Ipv4Addr>,
+) -> anyhow::Result<Prepared> {
     let there = (1..=NODES_MAX).take_while(|number| is_there(&node_in(dir, *number), *number)).count();
     let count = count(dir, there, wanted)?;
     let before: Vec<Option<Settings>> = (1..=count)
@@ -87,8 +93,12 @@ pub(super) fn prepare(dir: &Path, wanted: Option<usize>, port: Option<u16>) -> a
             PreparedNode { number, node: node_in(dir, number), new, is_there: number <= there },
         ));
     }
-    let nodes =
-        nodes.into_iter().map(|(before, node)| node.write(before.as_ref())).collect::<anyhow::Result<_>>()?;
+    let shown = shown(vip);
+    let nodes: Vec<PreparedNode> = nodes
+        .into_iter()
+        .map(|(before, node)| node.write(before.as_ref(), &shown))
+        .collect::<anyhow::Result<_>>()?;
+    show(&nodes, &shown)?;
     Ok(Prepared { nodes, links: targets, ports })
 }
 
@@ -238,11 +248,11 @@ fn new_node(
 
 impl PreparedNode {
     /// Puts on disk what is not there, or no longer true.
-    fn write(self, before: Option<&Settings>) -> anyhow::Result<Self> {
+    fn write(self, before: Option<&Settings>, shown: &Shown) -> anyhow::Result<Self> {
         let PreparedNode { number, node, new, .. } = &self;
         match before {
             None if *number == 1 => {
-                Node::create(&node.dir, new, &shown())?;
+                Node::create(&node.dir, new, shown)?;
             }
             // It is made when it joins.
             None => return Ok(self),
@@ -273,11 +283,29 @@ impl PreparedNode {
 const INVITATION_S: u64 = 300;
 
 /// What clients of the lab are shown, by every node.
-fn shown() -> Shown {
-    Shown {
-        addresses: vec![AltName::Ip(Ipv4Addr::LOCALHOST.into()), AltName::Dns("localhost".to_owned())],
-        key_kind: KeyKind::P256,
+fn shown(vip: Option<Ipv4Addr>) -> Shown {
+    let local = [AltName::Ip(Ipv4Addr::LOCALHOST.into()), AltName::Dns("localhost".to_owned())];
+    let vip = vip.map(|vip| AltName::Ip(vip.into()));
+    Shown { addresses: local.into_iter().chain(vip).collect(), key_kind: KeyKind::P256 }
+}
+
+/// Has every node that is there show a certificate for these names; the one it has, where that is such a one.
+fn show(nodes: &[PreparedNode], shown: &Shown) -> anyhow::Result<()> {
+    let Some(first) = nodes.first() else { return Ok(()) };
+    let now = certs::inspect(first.node.server_pem()?.as_bytes())?;
+    if now.alt_names == shown.addresses {
+        return Ok(());
     }
+    let authority = first.node.authority()?;
+    let subject =
+        Subject { common_name: Ipv4Addr::LOCALHOST.to_string(), alt_names: shown.addresses.clone() };
+    let issued = authority.issue(Profile::Server, &subject, shown.key_kind, time::now_s())?;
+    let chain = format!("{}{}", issued.cert_pem, authority.cert_pem()?);
+    for node in nodes.iter().filter(|node| node.is_there).map(|node| &node.node) {
+        certs::write_private_key(&node.tls("server.key"), &issued.key_pem, Existing::Replace)?;
+        certs::write_certificate(&node.tls("server.pem"), &chain, Existing::Replace)?;
+    }
+    Ok(())
 }
 
 /// A client that the lab makes known.
@@ -383,7 +411,7 @@ mod tests {
 
     /// A prepared lab, with the nodes that have yet to join made as if they had.
     fn prepared(dir: &Path, nodes: Option<usize>, port: Option<u16>) -> Prepared {
-        let prepared = prepare(dir, nodes, port).unwrap();
+        let prepared = prepare(dir, nodes, port, None).unwrap();
         for node in prepared.nodes.iter().filter(|node| !node.is_there) {
             Node::create_joining(&node.node.dir, &node.new).unwrap();
             std::fs::write(node.node.data("birth.json"), "{}").unwrap();
@@ -405,7 +433,7 @@ mod tests {
         assert_eq!(first.nodes.len(), 3);
         let before = kept(&first);
         drop(first);
-        let second = prepare(dir.path(), None, None).unwrap();
+        let second = prepare(dir.path(), None, None, None).unwrap();
         assert!(second.nodes.iter().all(|node| node.is_there));
         assert_eq!(kept(&second), before);
     }
@@ -418,7 +446,7 @@ mod tests {
         let there: Vec<_> = grown.nodes.iter().map(|node| node.is_there).collect();
         assert_eq!(there, [true, false, false]);
         drop(grown);
-        let error = prepare(dir.path(), Some(1), None).unwrap_err().to_string();
+        let error = prepare(dir.path(), Some(1), None, None).unwrap_err().to_string();
         assert!(error.contains("has 3 nodes") && error.contains("hint:"), "{error}");
     }
 
@@ -428,14 +456,14 @@ mod tests {
         let first = prepared(dir.path(), None, Some(0));
         std::fs::remove_file(first.nodes[2].node.data("birth.json")).unwrap();
         drop(first);
-        let second = prepare(dir.path(), None, None).unwrap();
+        let second = prepare(dir.path(), None, None, None).unwrap();
         assert_eq!((second.nodes.len(), second.nodes[2].is_there), (3, false));
     }
 
     #[tokio::test]
     async fn every_node_has_ports_and_a_source_of_its_own() {
         let dir = tempfile::tempdir().unwrap();
-        let lab = prepare(dir.path(), Some(5), Some(0)).unwrap();
+        let lab = prepare(dir.path(), Some(5), Some(0), None).unwrap();
         let mut ports: Vec<_> = lab
             .nodes
             .iter()
@@ -460,11 +488,27 @@ mod tests {
             |lab: &Prepared| lab.nodes.iter().map(|node| node.new.link.advertise.clone()).collect::<Vec<_>>();
         let (known, kmip) = (links(&first), first.nodes[1].new.kmip);
         drop(first);
-        let second = prepare(dir.path(), None, Some(0)).unwrap();
+        let second = prepare(dir.path(), None, Some(0), None).unwrap();
         assert_eq!(links(&second), known);
         let settings = second.nodes[1].node.settings().unwrap();
         assert_eq!(settings.kmip.listen, second.nodes[1].new.kmip);
         assert_ne!(settings.kmip.listen, kmip);
+    }
+
+    #[tokio::test]
+    async fn every_node_shows_a_certificate_for_the_address_of_two_fronts_while_there_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let vip = Ipv4Addr::new(198, 51, 100, 10);
+        drop(prepared(dir.path(), None, Some(0)));
+        let names = |vip| {
+            let lab = prepare(dir.path(), None, None, vip).unwrap();
+            let pem = lab.nodes[0].node.server_pem().unwrap();
+            // Only the first of this test has one of its own.
+            certs::inspect(pem.as_bytes()).unwrap()
+        };
+        let (with, again, without) = (names(Some(vip)), names(Some(vip)), names(None));
+        assert!(with.is_for(&AltName::Ip(vip.into())) && with.sha256 == again.sha256);
+        assert!(!without.is_for(&AltName::Ip(vip.into())) && without.is_for(&"localhost".parse().unwrap()));
     }
 
     #[tokio::test]
@@ -480,7 +524,7 @@ mod tests {
         std::fs::remove_file(node.data("birth.json")).unwrap();
         std::fs::write(node.data("node.json"), "{}").unwrap();
         std::fs::remove_dir_all(node.tls("cluster-ca.pem")).unwrap_or_default();
-        prepare(dir.path(), None, None).unwrap();
+        prepare(dir.path(), None, None, None).unwrap();
         assert!(node.settings().unwrap().cluster.is_some() && node.tls("cluster-ca.key").is_file());
         assert!(!node.data("birth.json").exists(), "it was born long ago");
     }
@@ -490,7 +534,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = held.local_addr().unwrap().port();
-        let error = prepare(dir.path(), None, Some(port)).unwrap_err().to_string();
+        let error = prepare(dir.path(), None, Some(port), None).unwrap_err().to_string();
         assert!(error.contains(&format!("port {port}")) && error.contains("--port"), "{error}");
         assert!(!dir.path().join("node1").exists(), "nothing is made");
     }

@@ -1,4 +1,4 @@
-//! The lab's nodes and its front as a table: what the lab knows of each, and what each says of itself.
+//! The lab's nodes and its fronts as a table: what the lab knows of each, and what each says of itself.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::control::{FrontState, NodeState, State};
+use super::control::{ClientState, FrontState, KeepalivedState, NodeState, PairState, State};
 use crate::admin::{Admin, Cluster, Status};
 use crate::front::api::{Front, Service};
 use crate::node::Node;
@@ -30,7 +30,7 @@ pub(super) struct View {
     member: Option<u64>,
 }
 
-/// The front.
+/// A front.
 #[derive(Debug, Serialize)]
 pub(super) struct FrontView {
     #[serde(flatten)]
@@ -39,13 +39,20 @@ pub(super) struct FrontView {
     service: Option<Service>,
 }
 
-/// Asks the front.
-pub(super) async fn look_at_front(known: Option<FrontState>) -> Option<FrontView> {
-    let known = known?;
-    let front = Front::at(known.socket.clone());
-    let asked = tokio::time::timeout(ANSWER_TIMEOUT, front.status()).await;
-    let service = asked.ok().and_then(Result::ok).map(|(status, _)| status.service);
-    Some(FrontView { known, service })
+/// Asks all fronts at once.
+pub(super) async fn look_at_fronts(known: Vec<FrontState>) -> Vec<FrontView> {
+    let ask = async |known: FrontState| {
+        let front = Front::at(known.socket.clone());
+        let asked = tokio::time::timeout(ANSWER_TIMEOUT, front.status()).await;
+        let service = asked.ok().and_then(Result::ok).map(|(status, _)| status.service);
+        FrontView { known, service }
+    };
+    let mut known = known.into_iter();
+    match (known.next(), known.next()) {
+        (None, _) => Vec::new(),
+        (Some(only), None) => vec![ask(only).await],
+        (Some(first), Some(second)) => <[_; 2]>::from(tokio::join!(ask(first), ask(second))).into(),
+    }
 }
 
 /// Asks all nodes at once.
@@ -107,13 +114,30 @@ fn view(known: NodeState, said: Option<Status>, leader: Option<&Cluster>) -> Vie
     }
 }
 
-/// Prints them.
-pub(super) fn print(nodes: &[View], front: Option<&FrontView>, format: Format) -> anyhow::Result<()> {
+/// Prints them. The front is the only one there is; where there are two, they are in the pair.
+pub(super) fn print(
+    nodes: &[View],
+    fronts: &[FrontView],
+    pair: Option<&PairState>,
+    format: Format,
+) -> anyhow::Result<()> {
     if format == Format::Json {
-        return print::json(&serde_json::json!({ "nodes": nodes, "front": front }));
+        let only = fronts.first().filter(|_| pair.is_none());
+        let pair = pair.map(|pair| {
+            serde_json::json!({
+                "address": pair.address, "fronts": fronts, "keepaliveds": pair.keepaliveds, "client": pair.client,
+            })
+        });
+        return print::json(&serde_json::json!({ "nodes": nodes, "front": only, "pair": pair }));
     }
     let header = ["NODE", "ROLE", "TERM", "APPLIED", "LAG", "PID", "STATE", "KMIP"];
-    print::table(&header, nodes.iter().map(row).chain(front.map(front_row)));
+    let fronts = fronts.iter().map(|front| front_row(front, pair.is_some()));
+    let keepaliveds = pair.iter().flat_map(|pair| &pair.keepaliveds).map(keepalived_row);
+    print::table(&header, nodes.iter().map(row).chain(fronts).chain(keepaliveds));
+    if let Some(pair) = pair {
+        print::line("");
+        print::line(client_line(&pair.client, pair));
+    }
     Ok(())
 }
 
@@ -141,25 +165,48 @@ fn row(view: &View) -> Vec<String> {
     ]
 }
 
-/// The front's row; its role is what it gives.
-fn front_row(view: &FrontView) -> Vec<String> {
+/// A front's row; its role is what it gives, and of two also whether its host has the address.
+fn front_row(view: &FrontView, is_of_two: bool) -> Vec<String> {
     let known = &view.known;
     let role = match (view.service, known.pid) {
         (Some(service), _) => service.word(),
         (None, Some(_)) => "does not answer",
         (None, None) => "-",
     };
+    let mut words: Vec<_> = life(known.state).map(str::to_owned).into_iter().collect();
+    words.extend(links(known.cut, known.slow_ms));
+    if words.is_empty() {
+        words.push("serving".to_owned());
+    }
+    if is_of_two && known.holds {
+        words.push("has the address".to_owned());
+    }
+    server_row(&known.name, role, known.pid, words.join(", "), known.address.to_string())
+}
+
+fn keepalived_row(known: &KeepalivedState) -> Vec<String> {
+    let state = life(known.state).unwrap_or("running").to_owned();
+    server_row(&known.name, "-", known.pid, state, "-".to_owned())
+}
+
+fn server_row(name: &str, role: &str, pid: Option<u32>, state: String, at: String) -> Vec<String> {
     let none = || "-".to_owned();
-    vec![
-        "front".to_owned(),
-        role.to_owned(),
-        none(),
-        none(),
-        none(),
-        known.pid.map_or_else(none, |pid| pid.to_string()),
-        life(known.state).unwrap_or("serving").to_owned(),
-        known.address.to_string(),
-    ]
+    let pid = pid.map_or_else(none, |pid| pid.to_string());
+    vec![name.to_owned(), role.to_owned(), none(), none(), none(), pid, state, at]
+}
+
+fn client_line(client: &ClientState, pair: &PairState) -> String {
+    let s = |ms: u64| format!("{}.{:02} s", ms / 1000, ms % 1000 / 10);
+    let at = format!("A client at {} asks {} all the time", client.address, pair.address);
+    match (client.silent_ms, client.gap_ms_max) {
+        (Some(silent), Some(gap)) => format!(
+            "{at}: answered {} times, last {} ago; its longest wait of the last minute is {}.",
+            client.answered,
+            s(silent),
+            s(gap)
+        ),
+        _ => format!("{at}, and was never answered."),
+    }
 }
 
 /// What is the matter with a server; nothing while it runs.
@@ -175,13 +222,14 @@ fn life(state: State) -> Option<&'static str> {
 /// All that is the matter with a node.
 fn state(known: &NodeState) -> String {
     let mut words: Vec<_> = life(known.state).map(str::to_owned).into_iter().collect();
-    if known.cut {
-        words.push("cut".to_owned());
-    }
-    if known.slow_ms > 0 {
-        words.push(format!("slow by {} ms", known.slow_ms));
-    }
+    words.extend(links(known.cut, known.slow_ms));
     if words.is_empty() { "serving".to_owned() } else { words.join(", ") }
+}
+
+/// What is the matter with its links.
+fn links(cut: bool, slow_ms: u64) -> impl Iterator<Item = String> {
+    let slow = (slow_ms > 0).then(|| format!("slow by {slow_ms} ms"));
+    cut.then(|| "cut".to_owned()).into_iter().chain(slow)
 }
 
 #[cfg(test)]
@@ -238,6 +286,10 @@ mod tests {
     fn the_front_is_shown_with_what_it_gives() {
         let front = |state, pid, service| FrontView {
             known: FrontState {
+                name: "front".into(),
+                holds: true,
+                cut: false,
+                slow_ms: 0,
                 address: ([127, 0, 0, 1], 5796).into(),
                 admin: ([127, 0, 0, 1], 5799).into(),
                 socket: "/lab/front/admin.sock".into(),
@@ -248,7 +300,7 @@ mod tests {
             service,
         };
         let row = |state, pid, service| {
-            let row = front_row(&front(state, pid, service));
+            let row = front_row(&front(state, pid, service), false);
             [row[0].clone(), row[1].clone(), row[5].clone(), row[6].clone(), row[7].clone()]
         };
         assert_eq!(
@@ -257,6 +309,32 @@ mod tests {
         );
         assert_eq!(row(State::Stopped, Some(7), None)[1..4], ["does not answer", "7", "stopped"]);
         assert_eq!(row(State::Killed, None, None)[1..4], ["-", "-", "killed"]);
+    }
+
+    #[test]
+    fn of_two_fronts_is_said_which_has_the_address_and_how_long_a_client_waited() {
+        let pair: PairState = serde_json::from_value(serde_json::json!({
+            "address": "198.51.100.10:5696",
+            "keepaliveds": [{"name": "keepalived1", "pid": 8, "state": "serving"}],
+            "client": {"address": "198.51.100.30", "namespace": "kmslab0-client", "answered": 812, "silent_ms": 15,
+                "gap_ms_max": 361},
+        }))
+        .unwrap();
+        let known: FrontState = serde_json::from_value(serde_json::json!({
+            "name": "front1", "address": "198.51.100.21:5696", "admin": "198.51.100.21:5699",
+            "socket": "/lab/front1/admin.sock", "pid": 7, "dir": "/lab/front1", "state": "cut", "holds": true,
+            "cut": true, "slow_ms": 5,
+        }))
+        .unwrap();
+        let row = front_row(&FrontView { known, service: Some(Service::Down) }, true);
+        assert_eq!((row[0].as_str(), row[6].as_str()), ("front1", "cut, slow by 5 ms, has the address"));
+        let row = keepalived_row(&pair.keepaliveds[0]);
+        assert_eq!((row[0].as_str(), row[5].as_str(), row[6].as_str()), ("keepalived1", "8", "running"));
+        assert_eq!(
+            client_line(&pair.client, &pair),
+            "A client at 198.51.100.30 asks 198.51.100.10:5696 all the time: answered 812 times, last 0.01 s ago; its \
+             longest wait of the last minute is 0.36 s."
+        );
     }
 
     #[test]

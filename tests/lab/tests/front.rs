@@ -385,7 +385,7 @@ async fn a_lab_that_is_killed_leaves_no_front_behind() {
 
 #[tokio::test]
 async fn without_a_front_clients_go_to_the_first_node() {
-    let lab = Running::start(&["--nodes", "1", "--no-front"]).await;
+    let lab = Running::start(&["--nodes", "1", "--fronts", "0"]).await;
     let description = lab.description();
     assert!(description["front"].is_null());
     assert_eq!(description["vip"], description["nodes"][0]["kmip"]);
@@ -395,7 +395,7 @@ async fn without_a_front_clients_go_to_the_first_node() {
 
 #[tokio::test]
 async fn what_init_writes_on_a_node_is_a_front_in_replay_with_all_it_needs() {
-    let lab = Running::start(&["--nodes", "1", "--no-front"]).await;
+    let lab = Running::start(&["--nodes", "1", "--fronts", "0"]).await;
     let out = lab.dir.join("fronts");
     let words = "front init --vip 192.0.2.10 --interface eth0 --address 192.0.2.21 --peer 192.0.2.22";
     let mut init = kms(&words.split(' ').collect::<Vec<_>>());
