@@ -137,17 +137,18 @@ impl Segment {
         vec![program, "netns".to_owned(), "exec".to_owned(), namespace]
     }
 
-    /// Pulls a front's plug, or puts it in again.
+    /// Takes a front's port off the switch, or puts it there again. Its host's link stays up, as when something fails
+    /// further on: it has to find out by itself that nobody hears it.
     pub(super) fn cut(&self, front: usize, cut: bool) -> anyhow::Result<()> {
-        let state = if cut { "down" } else { "up" };
-        self.ip.run(&format!("-n {} link set front{front} {state}", self.namespace("switch")))?;
+        let port = if cut { "nomaster" } else { "master br0" };
+        self.ip.run(&format!("-n {} link set front{front} {port}", self.namespace("switch")))?;
         if let Some(is_cut) = self.cut.get(front.wrapping_sub(1)) {
             is_cut.store(cut, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Whether a front's plug is pulled.
+    /// Whether a front's port is off the switch.
     pub(super) fn is_cut(&self, front: usize) -> bool {
         self.cut.get(front.wrapping_sub(1)).is_some_and(|cut| cut.load(Ordering::Relaxed))
     }
