@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin};
@@ -29,6 +29,12 @@ const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
 /// How long sessions that were told to reset may take to do so, and the track file to be written, at the end.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(2);
+
+/// Set by systemd where the unit has WatchdogSec=.
+const WATCHDOG: &str = "WATCHDOG_USEC";
+
+/// Between two signs of life to systemd; many fit into the WatchdogSec= of our unit.
+const WATCHDOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The file that this process runs, even where another version has taken its place meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -109,6 +115,9 @@ pub async fn run(
     info!(listen = %listens_at, admin = %admin_at, nodes = config.nodes.len(), "serving, mode {}", config.mode());
     say_probe(&config);
     notify(&[NotifyState::Ready]);
+    if std::env::var_os(WATCHDOG).is_some() {
+        tokio::spawn(stay_watched());
+    }
 
     let socket = config.admin.socket.clone();
     let mut running = Running { path, config, front, judge: words, clients, handed_over };
@@ -241,6 +250,15 @@ fn open(
     match handed {
         Some(port) => TcpListener::from_std(port),
         None => new(),
+    }
+}
+
+/// Lets systemd kill and restart a front that stands still: it gives no sign then.
+async fn stay_watched() {
+    let mut signs = interval(WATCHDOG_INTERVAL);
+    loop {
+        signs.tick().await;
+        notify(&[NotifyState::Watchdog]);
     }
 }
 

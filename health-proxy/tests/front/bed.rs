@@ -75,6 +75,7 @@ impl Front {
             .arg("--config")
             .arg(dir.path().join("front.toml"))
             .env("NOTIFY_SOCKET", dir.path().join("notify"))
+            .env("WATCHDOG_USEC", "10000000")
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -1,5 +1,7 @@
 //! SIGHUP, and what systemd is told.
 
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 use tokio::net::UnixDatagram;
 use tokio::time::timeout;
@@ -50,11 +52,42 @@ async fn a_reload_keeps_what_is_known_of_nodes_that_stay() {
     front.until_state("a", "Draining").await;
 }
 
+/// Longer than a front that lives is silent.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// What the front says to systemd every moment.
+const SIGN_OF_LIFE: &str = "WATCHDOG=1\n";
+
 /// The next word to systemd.
 async fn word(systemd: &UnixDatagram) -> String {
+    loop {
+        let next = any_word(systemd).await;
+        if next != SIGN_OF_LIFE {
+            return next;
+        }
+    }
+}
+
+async fn any_word(systemd: &UnixDatagram) -> String {
     let mut buffer = [0; 256];
     let count = timeout(LIMIT, systemd.recv(&mut buffer)).await.expect("a word to systemd").unwrap();
     String::from_utf8(buffer[..count].to_vec()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn systemd_sees_a_front_that_lives_until_it_stands_still() {
+    let a = Node::start("a");
+    let dir = tempfile::tempdir().unwrap();
+    let systemd = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    let front = Front::start_in(dir, &configuration(&[&a], PATIENT)).await;
+    for _ in 0..2 {
+        while any_word(&systemd).await != SIGN_OF_LIFE {}
+    }
+    front.signal(Signal::SIGSTOP);
+    // Those that it gave before have been read when none comes for longer than it takes between two.
+    while timeout(SILENCE, systemd.recv(&mut [0; 256])).await.is_ok() {}
+    front.signal(Signal::SIGCONT);
+    assert_eq!(any_word(&systemd).await, SIGN_OF_LIFE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

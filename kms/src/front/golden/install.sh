@@ -16,6 +16,5 @@ install -m 644 health-proxy.service /etc/systemd/system/
 install -D -m 644 keepalived-health-proxy.conf /etc/systemd/system/keepalived.service.d/health-proxy.conf
 install -D -m 644 keepalived.conf /etc/keepalived/keepalived.conf
 systemctl daemon-reload
-systemctl enable --now health-proxy
-systemctl enable keepalived
-systemctl restart keepalived
+systemctl enable health-proxy keepalived
+systemctl restart health-proxy keepalived
