@@ -23,6 +23,7 @@ mod lab;
 mod node;
 mod print;
 mod program;
+mod random;
 mod salvage;
 mod status;
 mod time;

@@ -10,7 +10,6 @@
 mod activation;
 mod authority;
 mod bed;
-mod browser;
 mod command;
 mod drain;
 mod idle;

@@ -1,4 +1,5 @@
-//! The page over HTTP: what its answers carry, who may give orders, and its bounds. What it looks like is `browser`'s.
+//! The page over HTTP: what its answers carry, who may give orders, and its bounds. What it looks like is tested with the
+//! lab, before real nodes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -92,6 +92,12 @@ impl PairDescription {
         let pages: Vec<_> = self.fronts.iter().map(|front| format!("http://{}/", front.admin)).collect();
         pages.join(", ")
     }
+
+    fn tokens(&self) -> String {
+        let tokens: Vec<_> =
+            self.fronts.iter().map(|front| shown(&front.dir.join(super::front::TOKEN))).collect();
+        tokens.join(", ")
+    }
 }
 
 impl From<FrontState> for FrontDescription {
@@ -208,10 +214,12 @@ impl Description {
                     "Front's page",
                     format!("http://{}/  (also /api/v1/status, /readyz, /metrics)", front.admin),
                 ),
+                ("  token to drain", shown(&front.dir.join(super::front::TOKEN))),
             ],
             (None, Some(pair)) => vec![
                 ("KMIP address", format!("{}  (of the front that has it; the one for vCenter)", self.vip)),
                 ("Fronts' pages", pair.pages()),
+                ("  tokens to drain", pair.tokens()),
                 ("Client's network", format!("ip netns exec {} COMMAND", pair.client_namespace)),
             ],
             (None, None) => vec![("KMIP address", self.vip.clone())],

@@ -11,13 +11,16 @@ use super::server::Launch;
 use super::setup::{self, Ports};
 use crate::front::Folder;
 use crate::node::{KMIP_PORT, Node};
-use crate::{file, time};
+use crate::{file, random, time};
 
 /// The configuration's name in the front's folder.
 const CONFIG: &str = "front.toml";
 
 /// The socket's name there.
 const SOCKET: &str = "admin.sock";
+
+/// The token's name there.
+pub(super) const TOKEN: &str = "token";
 
 /// The file for keepalived there.
 const TRACK_FILE: &str = "vip";
@@ -116,7 +119,12 @@ impl PreparedFront {
         self.dir.join(SOCKET)
     }
 
-    /// Writes its certificates, and its configuration. `node` is the first, which has the cluster's authority; the nodes
+    /// The file with what its page asks of who drains a node.
+    pub(super) fn token(&self) -> PathBuf {
+        self.dir.join(TOKEN)
+    }
+
+    /// Writes its certificates, a token, and its configuration. `node` is the first, which has the cluster's authority; the nodes
     /// are reached at these addresses, by number.
     pub(super) fn write(&self, node: &Node, nodes: &[SocketAddr]) -> anyhow::Result<()> {
         file::private_directory(&self.dir)?;
@@ -128,6 +136,10 @@ impl PreparedFront {
         let write = |name: &str, text: String| {
             file::write(&self.dir.join(name), text.as_bytes(), file::PUBLIC, Existing::Replace)
         };
+        // As before where there is one: whoever has the page open goes on.
+        if !self.token().exists() {
+            file::write(&self.token(), random::line()?.as_bytes(), file::PRIVATE, Existing::Refuse)?;
+        }
         if self.track_file.is_some() {
             write(LAST_HOST, format!("{}\n", self.listen.ip()))?;
         }
@@ -169,6 +181,7 @@ drain_timeout_ms = 500
 [admin]
 listen = "{admin}"
 socket = "{SOCKET}"
+token_file = "{TOKEN}"
 "#
         )
     }

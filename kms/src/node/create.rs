@@ -5,10 +5,9 @@ use std::path::Path;
 
 use anyhow::bail;
 use certs::{AltName, Authority, Existing, KeyKind, Profile, Subject};
-use zeroize::Zeroizing;
 
 use super::Node;
-use crate::{address, config, file, time};
+use crate::{address, config, file, random, time};
 
 /// What the configuration of a new node says.
 #[derive(Clone, Debug)]
@@ -81,7 +80,7 @@ impl Node {
         let chain = format!("{}{ca_pem}", server.cert_pem);
         certs::write_certificate(&node.tls("server.pem"), &chain, Existing::Refuse)?;
         node.found_cluster(&new.link.advertise)?;
-        file::write(&node.root_key(), root_key()?.as_bytes(), file::PRIVATE, Existing::Refuse)?;
+        file::write(&node.root_key(), random::line()?.as_bytes(), file::PRIVATE, Existing::Refuse)?;
         file::write(&node.config(), config::text(new).as_bytes(), file::PUBLIC, Existing::Refuse)?;
         Ok(node)
     }
@@ -135,17 +134,6 @@ impl Node {
 fn common_name(new: &NewNode, shown: &Shown) -> String {
     let first = shown.addresses.first().map(AltName::to_string);
     first.filter(|name| name.len() <= certs::COMMON_NAME_CHARS_MAX).unwrap_or_else(|| new.name.clone())
-}
-
-/// 32 random bytes as 64 hex characters and a line end.
-fn root_key() -> anyhow::Result<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new([0_u8; 32]);
-    let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
-    random.fill(&mut *bytes).map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
-    let mut text = Zeroizing::new(String::with_capacity(65));
-    text.push_str(&Zeroizing::new(hex::encode(bytes.as_slice())));
-    text.push('\n');
-    Ok(text)
 }
 
 #[cfg(test)]

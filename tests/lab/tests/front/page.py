@@ -1,6 +1,7 @@
 """Plays a person at the front's page, in Debian's Chromium.
 
-Arguments: the page's address, the token, the name of the browser's program, the directory for pictures or "".
+Arguments: the name of the browser's program, the page's address, the token, the node that leads, the two others, and the
+directory for pictures or "".
 Talks to the test by lines: it says what it sees, and reads "go" before it goes on. Ends with 1 and a reason when the page
 is not as it should be.
 """
@@ -12,7 +13,7 @@ import time
 
 from playwright.sync_api import sync_playwright
 
-PAGE, TOKEN, BROWSER, PICTURES = sys.argv[1:5]
+BROWSER, PAGE, TOKEN, LEADER, SECOND, THIRD, PICTURES = sys.argv[1:8]
 SEEN_WITHIN_MS = 2000
 # WCAG 2.2, 1.4.3: text against what is behind it.
 CONTRAST_MIN = 4.5
@@ -102,7 +103,9 @@ def main(play):
     page.get_by_role("heading", name="Serving").wait_for()
     page.locator("#pulse[data-how=live]").wait_for()
     check("3 of 3" in page.locator("#facts").inner_text(), "three nodes are Up")
+    check(f"Leader {LEADER}" in " ".join(page.locator("#facts").inner_text().split()), "the leader is named")
     check("127.0.0.1" in page.locator("#clients").inner_text(), "the client is shown")
+    check("Create" in page.locator("#operations-card").inner_text(), "requests are counted by operation")
     label = page.locator("tbody tr svg.bars").first.get_attribute("aria-label")
     check("check" in label, f"bars have a text: {label}")
     look(page, "serving")
@@ -110,17 +113,17 @@ def main(play):
     page.set_viewport_size({"width": 1400, "height": 900})
     say("loaded")
     wait()
-    # The test killed node a at this moment.
+    # The test killed the leader at this moment.
     began = time.monotonic()
-    state(page, "a", "Down", SEEN_WITHIN_MS)
+    state(page, LEADER, "Down", SEEN_WITHIN_MS)
     say(f"seen {int((time.monotonic() - began) * 1000)}")
     page.get_by_text("2 of 3").first.wait_for()
-    page.locator("#overs li", has_text="a lost").wait_for()
+    page.locator("#overs li", has_text=f"{LEADER} lost").wait_for()
     look(page, "down")
 
     # By keyboard: a wrong token is told, the right one drains.
     page.set_viewport_size({"width": 1400, "height": 900})
-    page.get_by_role("button", name="Drain b").focus()
+    page.get_by_role("button", name=f"Drain {SECOND}").focus()
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     dialog.wait_for()
@@ -131,18 +134,18 @@ def main(play):
     look(page, "token")
     page.keyboard.type(TOKEN)
     page.keyboard.press("Enter")
-    state(page, "b", "Draining")
+    state(page, SECOND, "Draining")
     check(page.evaluate("localStorage.length") == 0, "nothing is kept beyond the tab")
 
-    # c is the last one that is Up now.
-    page.get_by_role("button", name="Drain c").click()
+    # The third is the last one that is Up now.
+    page.get_by_role("button", name=f"Drain {THIRD}").click()
     dialog.get_by_text("last node that is Up").wait_for()
     look(page, "last")
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
-    state(page, "c", "Up")
-    page.get_by_role("button", name="Take back b").click()
-    state(page, "b", "Up")
+    state(page, THIRD, "Up")
+    page.get_by_role("button", name=f"Take back {SECOND}").click()
+    state(page, SECOND, "Up")
 
     say("drained")
     wait()
@@ -151,8 +154,8 @@ def main(play):
     page.locator("#pulse[data-how=poll]").wait_for()
     say("polls")
     wait()
-    # Node a is back.
-    state(page, "a", "Up")
+    # The node is back.
+    state(page, LEADER, "Up")
     check(not errors, f"console: {errors}")
     check(not elsewhere, f"requests to elsewhere: {elsewhere}")
 

@@ -1,4 +1,4 @@
-//! The page in a real browser: Debian's Chromium, played by `browser.py` with playwright.
+//! The page in a real browser: Debian's Chromium, played by `page.py` with playwright, before the real programs.
 //!
 //! Skipped with a line where there is no Chromium, no Python, or no package index. `PAGE_PICTURES=DIR` keeps pictures.
 
@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use lab::programs;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::Signal;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
-use crate::bed::{LIMIT, PATIENT, ask};
-use crate::node::Node;
-use crate::page::{TOKEN, with_token};
+use crate::crowd::ask;
+use crate::running::{LIMIT, Running};
 
 const PLAYWRIGHT: &str = "playwright==1.65.2";
 
@@ -22,30 +23,39 @@ const PLAYWRIGHT: &str = "playwright==1.65.2";
 const BROWSERS: [&str; 2] = ["chromium", "chromium-browser"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_at_the_page_sees_a_node_die_and_drains_another() {
+async fn a_person_at_the_page_sees_the_leader_die_and_drains_another_node() {
     let (python, browser) = match ready() {
         Ok(found) => found,
         Err(missing) => return println!("skipped: the page in a browser: {missing}"),
     };
-    let (a, b, c) = (Node::start("a"), Node::start("b"), Node::start("c"));
-    // Patient with nodes that are slow; one that is gone is known to be at once.
-    let front = with_token(&[&a, &b, &c], &format!("{PATIENT}probe_interval_ms = 100\n")).await;
-    let mut client = front.client_of("b").await;
-    let mut person = Person::start(&python, &browser, &format!("http://{}/", front.admin));
+    let lab = Running::start(&[]).await;
+    let config = lab.client();
+    ask(&config, &mut None).await.unwrap();
+    let leader = lab.node(true).await;
+    let others: Vec<_> = ["node1", "node2", "node3"].into_iter().filter(|name| *name != leader).collect();
+    let front = &lab.description()["front"];
+    let token = fs::read_to_string(Path::new(front["dir"].as_str().unwrap()).join("token")).unwrap();
+    let page = format!("http://{}/", front["admin"].as_str().unwrap());
+    let mut person =
+        Person::start(&python, &[browser.as_str(), &page, token.trim(), &leader, others[0], others[1]]);
     person.says("loaded").await;
     let killed = Instant::now();
-    a.kill(true).await;
+    assert!(lab.lab(&["kill", &leader]).await.status.success());
     person.go().await;
     let seen = person.says("seen").await;
-    println!("a killed node is Down on the page {} ms after the kill ({seen})", killed.elapsed().as_millis());
+    println!(
+        "a killed leader is Down on the page {} ms after the kill ({seen})",
+        killed.elapsed().as_millis()
+    );
     person.says("drained").await;
-    // Draining ended no session by accident.
-    assert_eq!(ask(&mut client).await.unwrap(), "b");
+    // A client notices neither.
+    ask(&config, &mut None).await.unwrap();
     person.go().await;
     person.says("polls").await;
-    a.restart();
+    assert!(lab.lab(&["start", &leader]).await.status.success());
     person.go().await;
     person.says("done").await;
+    lab.end(Signal::SIGTERM).await;
 }
 
 /// The process that plays.
@@ -56,12 +66,13 @@ struct Person {
 }
 
 impl Person {
-    fn start(python: &Path, browser: &str, page: &str) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/front/browser.py");
+    fn start(python: &Path, words: &[&str]) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/front/page.py");
         let pictures = std::env::var("PAGE_PICTURES").unwrap_or_default();
         let mut child = tokio::process::Command::new(python)
             .arg(script)
-            .args([page, TOKEN, browser, &pictures])
+            .args(words)
+            .arg(pictures)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -94,8 +105,7 @@ fn ready() -> Result<(PathBuf, String), String> {
     let found = BROWSERS.iter().find(|name| output(Command::new(name).arg("--version")).is_ok());
     let browser = found.ok_or("there is no Chromium; hint: apt-get install chromium")?;
     let path = output(Command::new("sh").args(["-c", &format!("command -v {browser}")]))?;
-    let target =
-        Path::new(env!("CARGO_BIN_EXE_health-proxy")).ancestors().nth(2).ok_or("no target directory")?;
+    let target = programs().front.ancestors().nth(2).ok_or("no target directory")?;
     let room = target.join("front-page");
     let disk = |error: std::io::Error| format!("{}: {error}", room.display());
     fs::create_dir_all(&room).map_err(disk)?;
