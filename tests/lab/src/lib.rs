@@ -32,7 +32,7 @@ pub use builder::Builder;
 pub use client::{LabClient, NewClient, Right, Way};
 pub use http::Answer;
 pub use laboratory::Lab;
-pub use network::{cut, in_own_network};
+pub use network::{cut, cut_off, in_own_network};
 pub use node::{NodeHandle, Refused};
 pub use programs::{Programs, programs};
 

@@ -45,6 +45,25 @@ pub fn cut(directions: &[(&NodeHandle, &NodeHandle)]) {
     rules(&drops).unwrap();
 }
 
+/// Drops every packet to and from these nodes, at their KMIP port and on their links, and no others; their admin port goes
+/// on, so that they can be asked how they are. Panics as [`cut`] does.
+pub fn cut_off(nodes: &[&NodeHandle]) {
+    let drops: String = nodes
+        .iter()
+        .flat_map(|node| {
+            let (link, kmip) = (node.link_host(), node.kmip_address.port());
+            [
+                format!("ip saddr {link}"),
+                format!("ip daddr {link}"),
+                format!("tcp sport {kmip}"),
+                format!("tcp dport {kmip}"),
+            ]
+        })
+        .map(|what| format!("add rule {TABLE} cut {what} drop\n"))
+        .collect();
+    rules(&drops).unwrap();
+}
+
 /// All rules anew, in one step.
 fn rules(drops: &str) -> Result<(), String> {
     let script = format!(
