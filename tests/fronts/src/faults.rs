@@ -66,9 +66,9 @@ pub(crate) fn progress(steps: usize) -> ProgressBar {
 }
 
 impl Faults {
-    /// The cells of one make.
-    pub fn of(&self, make: Make) -> impl Iterator<Item = (Fault, &Cell)> {
-        self.cells.iter().filter(move |cell| cell.0 == make).map(|(_, fault, cell)| (*fault, cell))
+    /// What was found of each front in each fault.
+    pub fn cells(&self) -> &[(Make, Fault, Cell)] {
+        &self.cells
     }
 
     /// What was left out, a line each.
