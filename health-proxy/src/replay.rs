@@ -186,7 +186,7 @@ struct Session<'a> {
     tuning: &'a Tuning,
     replay: &'a Replay,
     address: SocketAddr,
-    certificates: Vec<CertificateDer<'static>>,
+    certificates: Arc<[CertificateDer<'static>]>,
     stream: TlsStream<TcpStream>,
     inbox: Inbox,
     /// When the message that has begun to arrive must be whole.
@@ -311,7 +311,7 @@ impl Session<'_> {
         let handed = Handed {
             token,
             address: self.address,
-            certificates: self.certificates.clone(),
+            certificates: Arc::clone(&self.certificates),
             message,
             on_its_way: AtomicBool::new(false),
         };

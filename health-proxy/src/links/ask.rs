@@ -14,6 +14,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rustls_pki_types::CertificateDer;
@@ -40,7 +41,7 @@ pub(crate) struct Handed {
     /// The client's address.
     pub(crate) address: SocketAddr,
     /// What the client presented, the leaf first; the front saw that it holds the leaf's key.
-    pub(crate) certificates: Vec<CertificateDer<'static>>,
+    pub(crate) certificates: Arc<[CertificateDer<'static>]>,
     /// The message, whole.
     pub(crate) message: Zeroizing<Vec<u8>>,
     /// Whether it was ever on its way, and not only a connection for it being made.
@@ -182,7 +183,7 @@ mod tests {
         Handed {
             token: [7; 16],
             address: "192.0.2.7:1".parse().unwrap(),
-            certificates: vec![CertificateDer::from(vec![0xaa, 0xbb])],
+            certificates: [CertificateDer::from(vec![0xaa, 0xbb])].into(),
             message: Zeroizing::new(b"message".to_vec()),
             on_its_way: AtomicBool::new(false),
         }
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     fn more_certificates_than_nodes_take_are_left_out() {
-        let many = Handed { certificates: vec![CertificateDer::from(vec![1]); 12], ..handed() };
+        let many = Handed { certificates: vec![CertificateDer::from(vec![1]); 12].into(), ..handed() };
         assert_eq!(many.write(MANNER)[16 + 1 + 8 + 1 + 2 + 11], 8);
     }
 

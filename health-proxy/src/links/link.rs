@@ -5,19 +5,21 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
@@ -144,11 +146,8 @@ impl Link {
     }
 }
 
-/// A connection whose both ends have said hello.
-struct Ends {
-    reader: FramedRead<ReadHalf<TlsStream<TcpStream>>, LengthDelimitedCodec>,
-    writer: WriteHalf<TlsStream<TcpStream>>,
-}
+/// A connection whose both ends have said hello, with what was read of it and is no whole frame yet.
+type Stream = FramedRead<TlsStream<TcpStream>, LengthDelimitedCodec>;
 
 struct Dialer {
     address: SocketAddr,
@@ -164,7 +163,7 @@ impl Dialer {
                 Err(format!("the connection was not made within {} ms", self.connect_timeout.as_millis()))
             });
             match dialled {
-                Ok(ends) => Talk::new(ends, first).run(&mut calls).await,
+                Ok(stream) => Talk::new(stream, first).run(&mut calls).await,
                 Err(why) => {
                     first.waiting.hears(Err(Unheard::Unsent(why.clone())));
                     while let Ok(call) = calls.try_recv() {
@@ -175,7 +174,7 @@ impl Dialer {
         }
     }
 
-    async fn dial(&self) -> Result<Ends, String> {
+    async fn dial(&self) -> Result<Stream, String> {
         let tcp =
             TcpStream::connect(self.address).await.map_err(|error| format!("cannot connect: {error}"))?;
         let words = |error: std::io::Error| format!("{error}; hint: is the port that of its links, 5697?");
@@ -185,18 +184,17 @@ impl Dialer {
         let tls = TlsConnector::from(Arc::clone(&self.config)).connect(name, tcp).await.map_err(words)?;
         let shown = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
         self.not_after.store(shown.and_then(|leaf| not_after(leaf)).unwrap_or(NONE_SEEN), Ordering::Relaxed);
-        let (reader, mut writer) = tokio::io::split(tls);
         let codec = LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_codec();
-        let mut reader = FramedRead::new(reader, codec);
+        let mut stream = FramedRead::new(tls, codec);
         let mut hello = Vec::new();
         encode(&mut hello, HELLO_ID, HELLO, &LINK_VERSION.to_be_bytes());
-        writer.write_all(&hello).await.map_err(words)?;
-        writer.flush().await.map_err(words)?;
-        let frame = reader.next().await.transpose().map_err(words)?;
+        stream.get_mut().write_all(&hello).await.map_err(words)?;
+        stream.get_mut().flush().await.map_err(words)?;
+        let frame = stream.next().await.transpose().map_err(words)?;
         let frame = frame.ok_or_else(|| "it closed the connection without a hello".to_owned())?;
         match cut(&frame) {
             Some((HELLO_ID, HELLO, [a, b, c, d, ..])) => match u32::from_be_bytes([*a, *b, *c, *d]) {
-                LINK_VERSION => Ok(Ends { reader, writer }),
+                LINK_VERSION => Ok(stream),
                 other => Err(format!(
                     "it speaks link version {other}, this front {LINK_VERSION}; hint: run the same release on both"
                 )),
@@ -211,7 +209,7 @@ impl Dialer {
 
 /// A connection in use.
 struct Talk {
-    ends: Ends,
+    stream: Stream,
     waiting: HashMap<u64, Waiting>,
     last_id: u64,
     /// What is to be written, and how much of it was.
@@ -223,11 +221,11 @@ struct Talk {
 }
 
 impl Talk {
-    fn new(ends: Ends, first: Call) -> Self {
+    fn new(stream: Stream, first: Call) -> Self {
         let now = Instant::now();
         let (waiting, out) = (HashMap::new(), Zeroizing::default());
         let mut talk =
-            Self { ends, waiting, last_id: 0, out, written: 0, flushed: true, said_at: now, heard_at: now };
+            Self { stream, waiting, last_id: 0, out, written: 0, flushed: true, said_at: now, heard_at: now };
         talk.take(first);
         talk
     }
@@ -240,60 +238,100 @@ impl Talk {
 
     /// Until the connection breaks, or nobody can call any more and all is answered.
     async fn run(mut self, calls: &mut mpsc::UnboundedReceiver<Call>) {
-        let why = self.talk(calls).await;
+        let mut timer = pin!(sleep_until(self.due()));
+        let why = poll_fn(|cx| self.poll(cx, calls, timer.as_mut())).await;
         let why = format!("the link to it broke: {why}");
         for (_, waiting) in self.waiting.drain() {
             waiting.hears(Err(Unheard::Broke(why.clone())));
         }
     }
 
-    async fn talk(&mut self, calls: &mut mpsc::UnboundedReceiver<Call>) -> String {
-        let mut wanted = true;
-        while wanted || !self.waiting.is_empty() {
-            let pending = self.written < self.out.len();
-            let beats_at = self.said_at + BEAT_INTERVAL;
-            let silent_at = self.heard_at + SILENCE_MAX;
-            tokio::select! {
-                frame = self.ends.reader.next() => match frame {
-                    None => return "it closed the connection".to_owned(),
-                    Some(Err(error)) => return error.to_string(),
-                    Some(Ok(frame)) => if let Err(why) = self.hear(&frame) { return why },
-                },
-                pushed = push(&mut self.ends.writer, &self.out[self.written..]), if pending || !self.flushed => {
-                    match pushed {
-                        Ok(None) => self.flushed = true,
-                        Ok(Some(0)) => return "it takes nothing more".to_owned(),
-                        Ok(Some(count)) => self.wrote(count),
-                        Err(error) => return error.to_string(),
+    /// All that can be done now, in one go: what many ask at once leaves in one write.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        calls: &mut mpsc::UnboundedReceiver<Call>,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Poll<String> {
+        let wanted = loop {
+            match calls.poll_recv(cx) {
+                Poll::Ready(Some(call)) => self.take(call),
+                Poll::Ready(None) => break false,
+                Poll::Pending => break true,
+            }
+        };
+        if let Err(why) = self.write(cx) {
+            return Poll::Ready(why);
+        }
+        loop {
+            match self.stream.poll_next_unpin(cx) {
+                Poll::Ready(None) => return Poll::Ready("it closed the connection".to_owned()),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(error.to_string()),
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Err(why) = self.hear(&frame) {
+                        return Poll::Ready(why);
                     }
                 }
-                call = calls.recv(), if wanted => match call {
-                    Some(call) => self.take(call),
-                    None => wanted = false,
-                },
-                () = sleep_until(beats_at) => {
-                    if !pending {
-                        encode(&mut self.out, 0, BEAT, &[]);
-                    }
-                    self.said_at = Instant::now();
-                }
-                () = sleep_until(silent_at) => {
-                    return format!("nothing was heard from it for {} ms", SILENCE_MAX.as_millis());
-                }
+                Poll::Pending => break,
             }
         }
-        "nobody calls any more".to_owned()
+        if !wanted && self.waiting.is_empty() {
+            return Poll::Ready("nobody calls any more".to_owned());
+        }
+        // One that rings too early is wound again then; so a busy link hardly touches the runtime's timers.
+        while timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if self.heard_at + SILENCE_MAX <= now {
+                let silence = SILENCE_MAX.as_millis();
+                return Poll::Ready(format!("nothing was heard from it for {silence} ms"));
+            }
+            if self.said_at + BEAT_INTERVAL <= now {
+                self.said_at = now;
+                if self.out.is_empty() {
+                    encode(&mut self.out, 0, BEAT, &[]);
+                    if let Err(why) = self.write(cx) {
+                        return Poll::Ready(why);
+                    }
+                }
+            }
+            timer.as_mut().reset(self.due());
+        }
+        Poll::Pending
     }
 
-    fn wrote(&mut self, count: usize) {
-        self.written += count;
-        self.flushed = false;
-        self.said_at = Instant::now();
-        if self.written == self.out.len() {
+    /// When there may be a sign of life to send, or silence to complain of.
+    fn due(&self) -> Instant {
+        (self.said_at + BEAT_INTERVAL).min(self.heard_at + SILENCE_MAX)
+    }
+
+    /// Writes what the other side takes.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), String> {
+        let mut stream = Pin::new(self.stream.get_mut());
+        while self.written < self.out.len() {
+            match stream.as_mut().poll_write(cx, &self.out[self.written..]) {
+                Poll::Ready(Ok(0)) => return Err("it takes nothing more".to_owned()),
+                Poll::Ready(Ok(count)) => {
+                    self.written += count;
+                    self.flushed = false;
+                    self.said_at = Instant::now();
+                }
+                Poll::Ready(Err(error)) => return Err(error.to_string()),
+                Poll::Pending => return Ok(()),
+            }
+        }
+        if !self.out.is_empty() {
             // With its memory, which is wiped: it held requests.
             self.out = Zeroizing::default();
             self.written = 0;
         }
+        if !self.flushed {
+            match stream.poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.flushed = true,
+                Poll::Ready(Err(error)) => return Err(error.to_string()),
+                Poll::Pending => {}
+            }
+        }
+        Ok(())
     }
 
     fn hear(&mut self, frame: &[u8]) -> Result<(), String> {
@@ -309,14 +347,6 @@ impl Talk {
             waiting.hears(heard);
         }
         Ok(())
-    }
-}
-
-/// Writes some of `rest`, and says how much; flushes, and says nothing, when there is none. Dropped, it did neither.
-async fn push(writer: &mut (impl AsyncWrite + Unpin), rest: &[u8]) -> io::Result<Option<usize>> {
-    match rest {
-        [] => writer.flush().await.map(|()| None),
-        rest => writer.write(rest).await.map(Some),
     }
 }
 
