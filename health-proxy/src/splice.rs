@@ -62,7 +62,9 @@ async fn session(front: &Front, tuning: &Tuning, mut client: TcpStream, address:
         Ok(Ok(0)) | Err(_) => return End::Silent,
         Ok(Err(_)) => return End::ClientGone,
     }
-    let request = Request { front, tuning, client: address, local: client.local_addr().unwrap_or(address) };
+    // Asked only where nodes are told: it is a call to the system.
+    let local = if tuning.proxy_protocol { client.local_addr().unwrap_or(address) } else { address };
+    let request = Request { front, tuning, client: address, local };
     // Boxed, so that what connecting needs is free again while the session goes on.
     let connected = Box::pin(connect::connect(request)).await;
     let Some(Connected { mut node, presence, mut resets }) = connected else {

@@ -54,18 +54,22 @@ enum Read {
 }
 
 impl Half {
-    /// Moves what can be moved; ready when all has been, and its end passed on.
+    /// Moves what can be moved; ready when all has been, and its end passed on. With `closes` the receiver's connection is
+    /// closed then anyway, which says the same.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut TcpStream,
         to: &mut TcpStream,
         budget: Budget<'_>,
+        closes: bool,
     ) -> Poll<Result<(), Gone>> {
         loop {
             ready!(self.poll_held(cx, to, budget))?;
             if self.ended {
-                ready!(Pin::new(to).poll_shutdown(cx)).map_err(Gone::Receiver)?;
+                if !closes {
+                    ready!(Pin::new(to).poll_shutdown(cx)).map_err(Gone::Receiver)?;
+                }
                 self.done = true;
                 return Poll::Ready(Ok(()));
             }

@@ -84,7 +84,7 @@ impl<'a> Link<'a> {
     ) -> Option<End> {
         let budget = Budget { held: &self.front.held, bytes_max: self.tuning.limits.held_bytes_max };
         if !self.up.done
-            && let Poll::Ready(Err(gone)) = self.up.poll(cx, client, node, budget)
+            && let Poll::Ready(Err(gone)) = self.up.poll(cx, client, node, budget, self.down.done)
         {
             match gone {
                 Gone::Sender(error) => return Some(lost(End::ClientGone, &error)),
@@ -98,7 +98,7 @@ impl<'a> Link<'a> {
         }
         if !self.down.done {
             let ended = self.down.ended;
-            let moved = self.down.poll(cx, node, client, budget);
+            let moved = self.down.poll(cx, node, client, budget, self.up.done && !self.node_refuses);
             match moved {
                 Poll::Ready(Err(Gone::Sender(error))) => return Some(lost(End::NodeGone, &error)),
                 Poll::Ready(Err(Gone::Receiver(error))) => return Some(lost(End::ClientGone, &error)),
