@@ -54,6 +54,9 @@ const REST: Duration = Duration::from_millis(500);
 const REPLAY_ADDED_US_MAX: f64 = 60.0;
 const REPLAY_COST_MAX: f64 = 1.5;
 
+/// What is no worse than another may still cost so much more: medians differ by that from run to run.
+const NOISE: f64 = 1.05;
+
 /// Fronts that pass TLS on unread.
 const PASSING: [Make; 3] = [Make::Passthrough, Make::HaproxyTcp, Make::Nginx];
 
@@ -225,16 +228,16 @@ impl Speed {
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
         let names = self.passing.iter().map(|(make, _)| make.name());
-        table.set_header(std::iter::once("").chain(names).chain(["no worse than the better"]));
+        table.set_header(std::iter::once("").chain(names).chain(["beside the better", ""]));
         for (what, of, unit) in ROWS {
             let values: Vec<f64> = self.passing.iter().map(|(_, turns)| median(of(turns))).collect();
             let best = values.iter().skip(1).copied().min_by(f64::total_cmp);
-            let met = match best {
-                Some(best) => verdict(values[0] <= best),
-                None => "",
+            let (ratio, met) = match best {
+                Some(best) => (digits(values[0] / best), verdict(values[0] <= best * NOISE)),
+                None => (String::new(), ""),
             };
             let cells = values.iter().map(|value| format!("{} {unit}", digits(*value)));
-            table.add_row(std::iter::once(what.to_owned()).chain(cells).chain([met.to_owned()]));
+            table.add_row(std::iter::once(what.to_owned()).chain(cells).chain([ratio, met.to_owned()]));
         }
         say(&table.to_string());
         say("");
@@ -243,6 +246,7 @@ impl Speed {
         for note in &self.notes {
             say(note);
         }
+        say(&format!("Met: at most {NOISE} times the better of the others, as much as runs differ."));
         say(&format!(
             "Medians of {} turns, one front after the other; the front on one core, clients and servers on another. First table: a \
              server of plain TCP with messages of TLS's sizes, {CONNECTIONS} connections, {IDLE} idle ones, HAProxy with one \
