@@ -83,11 +83,13 @@ impl Stand {
         let front = Front::start(&wanted).await?;
         let at_front = |client: &LabClient| config(client, front.address.to_string());
         let crowds = [Crowd::persistent(&at_front(&keepers)?), Crowd::vcenter(&at_front(&vcenter)?)];
+        // A front says to nobody that it has looked at its nodes; ours and others get the same time.
         sleep(BEFORE).await;
         if relay.is_none() {
             victim = fault.victim(&self.lab).await;
         }
         fault.begin(&self.lab, victim, relay.as_ref()).await;
+        // The fault lasts so long.
         sleep(FAULT_MIN).await;
         answered(&crowds).await;
         fault.end(&self.lab, victim, relay.as_ref()).await;

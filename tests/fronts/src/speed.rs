@@ -13,7 +13,6 @@ use comfy_table::{Table, presets};
 use indicatif::ProgressBar;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use self::cost::{cpu_s, memory_kb};
@@ -127,6 +126,7 @@ async fn pass(makes: &[Make], rounds: usize, bar: &ProgressBar) -> anyhow::Resul
         };
         fronts.push((*make, Front::start(&wanted).await?, Turns::default()));
     }
+    // What a start costs is not to be measured, and no front says when it has settled.
     sleep(REST).await;
     for (make, front, turns) in &mut fronts {
         bar.set_message(format!("{}: memory", make.name()));
@@ -156,6 +156,7 @@ async fn replay(rounds: usize, bar: &ProgressBar) -> anyhow::Result<(Turns, Turn
     let node = Node::start().await?;
     let fronts =
         [node.front(Make::Replay, FRONT_CORE).await?, node.front(Make::Passthrough, FRONT_CORE).await?];
+    // As above: no front says when it has settled.
     sleep(REST).await;
     let mut all = [Turns::default(), Turns::default()];
     let direct = node.at(None)?;
@@ -190,6 +191,7 @@ async fn idle_kb(front: &Front) -> anyhow::Result<f64> {
     let processes = front.processes();
     // What the first connections make is there before.
     stub::requests(front.address, CONNECTIONS, 10).await?;
+    // Their ends are to be over, which nobody outside sees.
     sleep(REST).await;
     let before = memory_kb(&processes);
     let mut idle = Vec::with_capacity(IDLE);
@@ -201,9 +203,7 @@ async fn idle_kb(front: &Front) -> anyhow::Result<f64> {
     let after = memory_kb(&processes);
     drop(idle);
     // Back where it was, or others are measured while it clears up.
-    while TcpStream::connect(front.address).await.is_err() {
-        sleep(REST).await;
-    }
+    // What ends connections in a front is seen by nobody outside.
     sleep(REST).await;
     ensure!(before > 0.0, "the kernel tells no memory of {processes:?}");
     Ok((after - before) / IDLE as f64)
