@@ -20,7 +20,7 @@ pub enum Fault {
     Drop(Victim),
     /// All nodes, one after the other: SIGTERM, start, wait until the cluster is whole.
     RollingRestart,
-    /// [`SLOW`], each way, between front and one node that does not lead.
+    /// 200 ms, each way, between front and one node that does not lead.
     SlowLink,
 }
 
