@@ -1,5 +1,6 @@
 //! Attributes: a name, an index among those of the same name, and a value (KMIP 1.4 section 2.1.1).
 
+mod cryptographic_parameters;
 pub(crate) mod gate;
 mod rules;
 mod structures;
@@ -10,6 +11,7 @@ use ttlv::{Error, ErrorKind, Item, Reader, Value, Writer};
 
 use crate::{ProtocolVersion, tag};
 
+pub use cryptographic_parameters::CryptographicParameters;
 pub use rules::{AppliesTo, Modifiable, RULES, Rule, SetBy, StandardAttribute};
 pub use structures::{
     AlternativeName, ApplicationSpecificInformation, Digest, Link, Name, RevocationReason, UsageLimits,
