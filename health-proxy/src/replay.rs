@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn a_request_reads_only_when_every_item_is_known_to() {
         let get = || RequestPayload::from(get::Request::default());
-        let other = RequestPayload::Other { operation: Operation::Encrypt, fields: Vec::new() };
+        let other = RequestPayload::Other { operation: Operation::Certify, fields: Vec::new() };
         let of = |payloads: Vec<RequestPayload>| need(&RequestMessage::new(ProtocolVersion::V1_2, payloads));
         assert_eq!(of(vec![get(), get()]), Need::Read);
         assert_eq!(of(vec![get(), destroy::Request::default().into()]), Need::Change);

@@ -2,7 +2,7 @@
 //!
 //! The way of a request: [`listener`] accepts, [`tls`] and [`trust`] say who it is, [`framing`] cuts one message,
 //! [`session`] hands it to a [`session::Service`] and writes the answer. Rules about keys are not in here: they are
-//! kms-core's. Plain key material passes only through [`seal`], never through logs, metrics or [`audit`].
+//! kms-core's. Plain key material passes only through [`seal`] and [`cryptography`], never through logs, metrics or [`audit`].
 
 pub mod admin;
 pub mod audit;
@@ -10,6 +10,7 @@ pub mod backup;
 pub mod certificate;
 pub mod clock;
 pub mod config;
+pub mod cryptography;
 pub mod disk;
 pub mod engine;
 pub mod entropy;

@@ -4,23 +4,36 @@ pub mod activate;
 pub mod add_attribute;
 pub mod check;
 pub mod create;
+pub mod decrypt;
 pub mod delete_attribute;
 pub mod destroy;
 pub mod discover_versions;
+pub mod encrypt;
 pub mod get;
 pub mod get_attribute_list;
 pub mod get_attributes;
+pub mod hash;
 pub mod locate;
+pub mod mac;
+pub mod mac_verify;
 pub mod modify_attribute;
+mod part;
 pub mod query;
 pub mod re_key;
 pub mod register;
 pub mod revoke;
+pub mod rng_retrieve;
+pub mod rng_seed;
+pub mod sign;
+pub mod signature_verify;
 
-use ttlv::{Error, Item, Node, Reader, Writer};
+use ttlv::{Error, Item, Node, Reader, Tag, Value, Writer};
 
+use crate::attribute::gate;
 use crate::enumeration::Operation;
-use crate::{AttributeName, ManagedObject, ProtocolVersion, tag};
+use crate::{AttributeName, ManagedObject, ProtocolVersion, Secret, tag};
+
+pub use part::Part;
 
 impl RequestPayload {
     /// Whether it is one of an operation that changes nothing on the server. One that has no type here is not: nobody can
@@ -35,6 +48,12 @@ impl RequestPayload {
                 | Self::Check(_)
                 | Self::Query(_)
                 | Self::DiscoverVersions(_)
+                | Self::Decrypt(_)
+                | Self::SignatureVerify(_)
+                | Self::MacVerify(_)
+                | Self::Hash(_)
+                | Self::RngRetrieve(_)
+                | Self::RngSeed(_)
         )
     }
 }
@@ -175,6 +194,15 @@ operations! {
     Destroy          destroy;
     Query            query;
     DiscoverVersions discover_versions;
+    Encrypt          encrypt;
+    Decrypt          decrypt;
+    Sign             sign;
+    SignatureVerify  signature_verify;
+    Mac              mac;
+    MacVerify        mac_verify;
+    RngRetrieve      rng_retrieve;
+    RngSeed          rng_seed;
+    Hash             hash;
 }
 
 fn rest(mut reader: Reader<'_>) -> Result<Vec<Node>, Error> {
@@ -196,6 +224,29 @@ fn required_id(reader: &mut Reader<'_>) -> Result<String, Error> {
 fn write_id(writer: &mut Writer<'_>, id: Option<&str>) {
     if let Some(id) = id {
         writer.text_string(tag::UNIQUE_IDENTIFIER, id);
+    }
+}
+
+fn optional_boolean(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<bool>, Error> {
+    reader.optional(tag)?.map(|item| item.boolean()).transpose()
+}
+
+fn optional_bytes(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<Vec<u8>>, Error> {
+    reader.optional(tag)?.map(|item| item.byte_string().map(<[u8]>::to_vec)).transpose()
+}
+
+fn optional_secret(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<Secret>, Error> {
+    reader.optional(tag)?.map(|item| item.byte_string().map(Secret::from)).transpose()
+}
+
+fn optional_parameters(reader: &mut Reader<'_>) -> Result<Option<Value>, Error> {
+    reader.optional(tag::CRYPTOGRAPHIC_PARAMETERS)?.map(|item| Value::read(&item)).transpose()
+}
+
+fn write_parameters(writer: &mut Writer<'_>, parameters: Option<&Value>, version: ProtocolVersion) {
+    if let Some(parameters) = parameters {
+        let tag = tag::CRYPTOGRAPHIC_PARAMETERS;
+        gate::write(parameters, tag, tag, writer, version);
     }
 }
 

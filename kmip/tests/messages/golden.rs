@@ -35,17 +35,28 @@ fn check(name: &str, messages: &[Vec<u8>]) {
     }
 }
 
+/// `GetAttributes` as `get_attributes`, `RNGSeed` as `rng_seed`.
+fn file_name(operation: &str) -> String {
+    let letters: Vec<char> = operation.chars().collect();
+    let mut name = String::new();
+    for (at, letter) in letters.iter().enumerate() {
+        let begins = |next: Option<&char>| next.is_some_and(char::is_ascii_lowercase);
+        if at > 0
+            && letter.is_ascii_uppercase()
+            && (begins(letters.get(at - 1)) || begins(letters.get(at + 1)))
+        {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
 #[test]
 fn each_operation_is_written_as_its_golden_file_says() {
     let version = ProtocolVersion::V1_4;
     for (asked, answered) in requests().into_iter().zip(responses()) {
-        let mut name = String::new();
-        for (at, letter) in asked.operation().to_string().char_indices() {
-            if letter.is_ascii_uppercase() && at > 0 {
-                name.push('_');
-            }
-            name.push(letter.to_ascii_lowercase());
-        }
+        let name = file_name(&asked.operation().to_string());
         let request = RequestMessage::new(version, [asked]);
         let header = kmip::ResponseHeader::new(version, 1_700_000_000, 1);
         let response = ResponseMessage { header, items: vec![ResponseItem::success(None, answered)] };

@@ -58,6 +58,14 @@ fn id() -> Option<String> {
     Some(ID.to_owned())
 }
 
+fn secret() -> Option<Secret> {
+    Some(Secret::from(&KEY[..]))
+}
+
+fn part() -> Part {
+    Part { correlation_value: Some(vec![7; 4]), init_indicator: Some(false), final_indicator: Some(true) }
+}
+
 /// One request of each operation.
 pub(crate) fn requests() -> Vec<RequestPayload> {
     let object_type = ObjectType::SymmetricKey;
@@ -131,6 +139,61 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
         destroy::Request { unique_identifier: id() }.into(),
         query::Request { query_functions: vec![QueryFunction::QueryOperations] }.into(),
         discover_versions::Request { protocol_versions: vec![ProtocolVersion::V1_1] }.into(),
+        encrypt::Request {
+            unique_identifier: id(),
+            cryptographic_parameters: Some(cryptographic_parameters()),
+            data: secret(),
+            iv_counter_nonce: Some(vec![1; 16]),
+            part: part(),
+            authenticated_encryption_additional_data: Some(vec![2; 3]),
+        }
+        .into(),
+        decrypt::Request {
+            unique_identifier: id(),
+            cryptographic_parameters: Some(cryptographic_parameters()),
+            data: secret(),
+            iv_counter_nonce: Some(vec![1; 16]),
+            part: part(),
+            authenticated_encryption_additional_data: Some(vec![2; 3]),
+            authenticated_encryption_tag: Some(vec![3; 16]),
+        }
+        .into(),
+        sign::Request {
+            unique_identifier: id(),
+            cryptographic_parameters: Some(cryptographic_parameters()),
+            data: secret(),
+            digested_data: Some(vec![4; 32]),
+            part: part(),
+        }
+        .into(),
+        signature_verify::Request {
+            unique_identifier: id(),
+            cryptographic_parameters: Some(cryptographic_parameters()),
+            data: secret(),
+            digested_data: Some(vec![4; 32]),
+            signature_data: Some(vec![5; 8]),
+            part: part(),
+        }
+        .into(),
+        mac::Request {
+            unique_identifier: id(),
+            cryptographic_parameters: Some(cryptographic_parameters()),
+            data: secret(),
+            part: part(),
+        }
+        .into(),
+        mac_verify::Request {
+            unique_identifier: id(),
+            cryptographic_parameters: Some(cryptographic_parameters()),
+            data: secret(),
+            mac_data: Some(vec![6; 32]),
+            part: part(),
+        }
+        .into(),
+        rng_retrieve::Request { data_length: 32 }.into(),
+        rng_seed::Request { data: Secret::from(&KEY[..]) }.into(),
+        hash::Request { cryptographic_parameters: cryptographic_parameters(), data: secret(), part: part() }
+            .into(),
     ]
 }
 
@@ -215,6 +278,48 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
         }
         .into(),
         discover_versions::Response { protocol_versions: ProtocolVersion::ALL.to_vec() }.into(),
+        encrypt::Response {
+            unique_identifier: unique_identifier(),
+            data: secret(),
+            iv_counter_nonce: Some(vec![1; 16]),
+            correlation_value: Some(vec![7; 4]),
+            authenticated_encryption_tag: Some(vec![3; 16]),
+        }
+        .into(),
+        decrypt::Response {
+            unique_identifier: unique_identifier(),
+            data: secret(),
+            correlation_value: Some(vec![7; 4]),
+        }
+        .into(),
+        sign::Response {
+            unique_identifier: unique_identifier(),
+            signature_data: Some(vec![5; 8]),
+            correlation_value: Some(vec![7; 4]),
+        }
+        .into(),
+        signature_verify::Response {
+            unique_identifier: unique_identifier(),
+            validity_indicator: ValidityIndicator::Valid,
+            data: secret(),
+            correlation_value: Some(vec![7; 4]),
+        }
+        .into(),
+        mac::Response {
+            unique_identifier: unique_identifier(),
+            mac_data: Some(vec![6; 32]),
+            correlation_value: Some(vec![7; 4]),
+        }
+        .into(),
+        mac_verify::Response {
+            unique_identifier: unique_identifier(),
+            validity_indicator: ValidityIndicator::Invalid,
+            correlation_value: Some(vec![7; 4]),
+        }
+        .into(),
+        rng_retrieve::Response { data: Secret::from(&KEY[..]) }.into(),
+        rng_seed::Response { data_length: 0 }.into(),
+        hash::Response { data: Some(vec![8; 32]), correlation_value: Some(vec![7; 4]) }.into(),
     ]
 }
 

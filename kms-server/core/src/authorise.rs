@@ -30,7 +30,17 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
     let rights = client.rights;
     let (granted, right) = match operation {
         Operation::Query | Operation::DiscoverVersions => (true, ""),
-        Operation::Get
+        // Who may read a key can compute with it anyway.
+        Operation::Encrypt
+        | Operation::Decrypt
+        | Operation::Sign
+        | Operation::SignatureVerify
+        | Operation::Mac
+        | Operation::MacVerify
+        | Operation::Hash
+        | Operation::RngRetrieve
+        | Operation::RngSeed
+        | Operation::Get
         | Operation::GetAttributes
         | Operation::GetAttributeList
         | Operation::Locate

@@ -5,6 +5,7 @@ use std::fmt;
 use kmip::enumeration::ObjectType;
 use zeroize::Zeroizing;
 
+use crate::cryptography::Cryptography;
 use crate::{Client, Id, Tenant};
 
 /// Randomness, given.
@@ -82,6 +83,8 @@ pub struct Context<'a> {
     pub entropy: &'a mut dyn Entropy,
     /// Seals and opens key material.
     pub vault: &'a dyn Vault,
+    /// Computes what clients have computed with keys.
+    pub cryptography: &'a dyn Cryptography,
     /// What one request may cost.
     pub limits: &'a Limits,
     /// What Query says the server is.

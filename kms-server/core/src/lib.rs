@@ -1,13 +1,14 @@
 //! kms-core, the key manager: a request, a context and the objects in; a response and events out.
 //!
-//! Pure and deterministic: opens no socket and no file, reads no clock, draws no randomness. `now`, entropy and the
-//! vault that seals key material are given. [`handle()`] decides and may refuse; [`Objects::apply`] carries an event out
-//! and cannot fail. Events are what is stored and replicated; requests are not.
+//! Pure and deterministic: opens no socket and no file, reads no clock, draws no randomness. `now`, entropy, the vault that
+//! seals key material and the library that computes with it are given. [`handle()`] decides and may refuse;
+//! [`Objects::apply`] carries an event out and cannot fail. Events are what is stored and replicated; requests are not.
 
 mod attributes;
 mod authorise;
 mod client;
 mod context;
+pub mod cryptography;
 mod draft;
 mod event;
 mod gate;
@@ -19,6 +20,7 @@ pub mod operations;
 mod outcome;
 mod refusal;
 mod size;
+mod usage;
 
 pub use authorise::{Authorised, authorise};
 pub use client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};

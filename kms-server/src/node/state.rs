@@ -15,6 +15,7 @@ use tracing::error;
 
 use super::vault::{KeyringVault, SystemEntropy};
 use crate::clock::Clock;
+use crate::cryptography::OpenSsl;
 use crate::disk::fatal;
 use crate::engine::{Frozen, Machine};
 use crate::entropy;
@@ -140,6 +141,7 @@ impl State {
             client: &asker.client,
             entropy: &mut SystemEntropy,
             vault: &self.vault,
+            cryptography: &OpenSsl,
             limits: &self.limits,
             vendor_identification: VENDOR_IDENTIFICATION,
         };

@@ -3,19 +3,30 @@
 mod activate;
 mod add_attribute;
 mod check;
+mod cipher;
 mod create;
+mod decrypt;
 mod delete_attribute;
 mod destroy;
 mod discover_versions;
+mod encrypt;
 mod get;
 mod get_attribute_list;
 mod get_attributes;
+mod hash;
 mod locate;
+mod mac;
+mod mac_verify;
 mod modify_attribute;
 mod query;
 mod re_key;
 mod register;
 mod revoke;
+mod rng_retrieve;
+mod rng_seed;
+mod sign;
+mod signature;
+mod signature_verify;
 
 use std::sync::Arc;
 
@@ -80,6 +91,15 @@ pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -
         Destroy          destroy
         Query            query
         DiscoverVersions discover_versions
+        Encrypt          encrypt
+        Decrypt          decrypt
+        Sign             sign
+        SignatureVerify  signature_verify
+        Mac              mac
+        MacVerify        mac_verify
+        RngRetrieve      rng_retrieve
+        RngSeed          rng_seed
+        Hash             hash
     );
     let unique_identifier = answered_identifier(&payload).map(str::to_owned);
     Ok(Done { payload, unique_identifier })
@@ -99,11 +119,20 @@ pub(crate) fn unique_identifier(payload: &RequestPayload) -> Option<&str> {
         RequestPayload::Activate(request) => request.unique_identifier.as_deref(),
         RequestPayload::Revoke(request) => request.unique_identifier.as_deref(),
         RequestPayload::Destroy(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Encrypt(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Decrypt(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Sign(request) => request.unique_identifier.as_deref(),
+        RequestPayload::SignatureVerify(request) => request.unique_identifier.as_deref(),
+        RequestPayload::Mac(request) => request.unique_identifier.as_deref(),
+        RequestPayload::MacVerify(request) => request.unique_identifier.as_deref(),
         RequestPayload::Create(_)
         | RequestPayload::Register(_)
         | RequestPayload::Locate(_)
         | RequestPayload::Query(_)
         | RequestPayload::DiscoverVersions(_)
+        | RequestPayload::RngRetrieve(_)
+        | RequestPayload::RngSeed(_)
+        | RequestPayload::Hash(_)
         | RequestPayload::Other { .. }
         | RequestPayload::Malformed { .. } => None,
     }
@@ -141,13 +170,22 @@ pub(crate) fn answered_identifier(payload: &ResponsePayload) -> Option<&str> {
         ResponsePayload::Activate(response) => Some(&response.unique_identifier),
         ResponsePayload::Revoke(response) => Some(&response.unique_identifier),
         ResponsePayload::Destroy(response) => Some(&response.unique_identifier),
+        ResponsePayload::Encrypt(response) => Some(&response.unique_identifier),
+        ResponsePayload::Decrypt(response) => Some(&response.unique_identifier),
+        ResponsePayload::Sign(response) => Some(&response.unique_identifier),
+        ResponsePayload::SignatureVerify(response) => Some(&response.unique_identifier),
+        ResponsePayload::Mac(response) => Some(&response.unique_identifier),
+        ResponsePayload::MacVerify(response) => Some(&response.unique_identifier),
         ResponsePayload::Locate(response) => match response.unique_identifiers.as_slice() {
             [only] => Some(only),
             _ => None,
         },
-        ResponsePayload::Query(_) | ResponsePayload::DiscoverVersions(_) | ResponsePayload::Other { .. } => {
-            None
-        }
+        ResponsePayload::Query(_)
+        | ResponsePayload::DiscoverVersions(_)
+        | ResponsePayload::RngRetrieve(_)
+        | ResponsePayload::RngSeed(_)
+        | ResponsePayload::Hash(_)
+        | ResponsePayload::Other { .. } => None,
     }
 }
 

@@ -12,6 +12,7 @@ mod attributes;
 mod batches;
 mod common;
 mod errors_attributes;
+mod errors_cryptography;
 mod errors_objects;
 mod errors_states;
 mod golden;

@@ -3,6 +3,7 @@
 
 pub mod invariants;
 pub mod text;
+pub mod toy;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -143,6 +144,7 @@ impl World {
             client: &self.clients[self.client],
             entropy: &mut self.entropy,
             vault: &self.vault,
+            cryptography: &toy::Toy,
             limits: &self.limits,
             vendor_identification: "test server",
         };

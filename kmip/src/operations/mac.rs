@@ -1,0 +1,71 @@
+//! MAC: a message authentication code with a key that the server keeps (KMIP 1.4 section 4.33).
+
+use ttlv::{Error, Reader, Value, Writer};
+
+use super::{
+    Part, Payload, optional_bytes, optional_id, optional_parameters, optional_secret,
+    part::write_correlation_value, required_id, write_id, write_parameters,
+};
+use crate::{ProtocolVersion, Secret, tag};
+
+/// KMIP 1.4 table 237.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// The key; the ID Placeholder where absent.
+    pub unique_identifier: Option<String>,
+    /// How; the key's own first Cryptographic Parameters where absent.
+    pub cryptographic_parameters: Option<Value>,
+    /// What it is of.
+    pub data: Option<Secret>,
+    /// Which part of the data this is.
+    pub part: Part,
+}
+
+impl Payload for Request {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self {
+            unique_identifier: optional_id(reader)?,
+            cryptographic_parameters: optional_parameters(reader)?,
+            data: optional_secret(reader, tag::DATA)?,
+            part: Part::read(reader)?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+        write_id(writer, self.unique_identifier.as_deref());
+        write_parameters(writer, self.cryptographic_parameters.as_ref(), version);
+        if let Some(bytes) = self.data.as_ref() {
+            writer.byte_string(tag::DATA, bytes.danger_bytes());
+        }
+        self.part.write(writer, version);
+    }
+}
+
+/// KMIP 1.4 table 238.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Response {
+    /// The key.
+    pub unique_identifier: String,
+    /// The code.
+    pub mac_data: Option<Vec<u8>>,
+    /// What to send with the next part; since 1.3.
+    pub correlation_value: Option<Vec<u8>>,
+}
+
+impl Payload for Response {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self {
+            unique_identifier: required_id(reader)?,
+            mac_data: optional_bytes(reader, tag::MAC_DATA)?,
+            correlation_value: optional_bytes(reader, tag::CORRELATION_VALUE)?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+        write_id(writer, Some(&self.unique_identifier));
+        if let Some(bytes) = self.mac_data.as_deref() {
+            writer.byte_string(tag::MAC_DATA, bytes);
+        }
+        write_correlation_value(writer, self.correlation_value.as_deref(), version);
+    }
+}

@@ -1,0 +1,79 @@
+//! What Sign and Signature Verify have in common: the kind of a signature, from the key and its parameters.
+
+use kmip::Secret;
+use kmip::attribute::CryptographicParameters;
+use kmip::enumeration::{
+    CryptographicAlgorithm, DigitalSignatureAlgorithm as Dsa, HashingAlgorithm as Hash, PaddingMethod,
+};
+
+use crate::Refusal;
+use crate::cryptography::{Signed, Signing};
+use crate::usage::InUse;
+
+/// The kind of signature that the parameters ask for: "either the Digital Signature Algorithm can be specified or the
+/// Cryptographic Algorithm and Hashing Algorithm combination".
+pub(super) fn kind(key: &InUse, parameters: &CryptographicParameters) -> Result<Signing, Refusal> {
+    if let Some(algorithm) = parameters.digital_signature_algorithm {
+        return by_name(algorithm, parameters);
+    }
+    let Some(hash) = parameters.hashing_algorithm else {
+        return Err(Refusal::invalid_field(
+            "no Hashing Algorithm and no Digital Signature Algorithm is given, by the request or by the key",
+        ));
+    };
+    match (key.algorithm(parameters), parameters.padding_method) {
+        (Some(CryptographicAlgorithm::Rsa), Some(PaddingMethod::Pss)) => Ok(pss(hash, parameters)),
+        (Some(CryptographicAlgorithm::Rsa), None | Some(PaddingMethod::Pkcs1V1_5)) => {
+            Ok(Signing::RsaPkcs1V1_5(hash))
+        }
+        (Some(CryptographicAlgorithm::Ecdsa | CryptographicAlgorithm::Ec), _) => Ok(Signing::Ecdsa(hash)),
+        (Some(CryptographicAlgorithm::Rsa), Some(other)) => {
+            Err(Refusal::invalid_field(format!("{other} is no padding of RSA signatures")))
+        }
+        (Some(other), _) => Err(Refusal::invalid_field(format!("{other} makes no signatures here"))),
+        (None, _) => {
+            Err(Refusal::invalid_field("neither the key nor the request names a Cryptographic Algorithm"))
+        }
+    }
+}
+
+fn by_name(algorithm: Dsa, parameters: &CryptographicParameters) -> Result<Signing, Refusal> {
+    Ok(match algorithm {
+        Dsa::Sha1WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha1),
+        Dsa::Sha224WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha224),
+        Dsa::Sha256WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha256),
+        Dsa::Sha384WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha384),
+        Dsa::Sha512WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha512),
+        Dsa::Sha3_256WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha3_256),
+        Dsa::Sha3_384WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha3_384),
+        Dsa::Sha3_512WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha3_512),
+        Dsa::RsassaPss => pss(parameters.hashing_algorithm.unwrap_or(Hash::Sha1), parameters),
+        Dsa::EcdsaWithSha1 => Signing::Ecdsa(Hash::Sha1),
+        Dsa::EcdsaWithSha224 => Signing::Ecdsa(Hash::Sha224),
+        Dsa::EcdsaWithSha256 => Signing::Ecdsa(Hash::Sha256),
+        Dsa::EcdsaWithSha384 => Signing::Ecdsa(Hash::Sha384),
+        Dsa::EcdsaWithSha512 => Signing::Ecdsa(Hash::Sha512),
+        other => {
+            return Err(Refusal::invalid_field(format!("{other} is no signature that this server makes")));
+        }
+    })
+}
+
+fn pss(hash: Hash, parameters: &CryptographicParameters) -> Signing {
+    let mask_hash = parameters.mask_generator_hashing_algorithm.unwrap_or(hash);
+    Signing::RsaPss { hash, mask_hash, salt_bytes: parameters.salt_length }
+}
+
+/// What is signed: the data, or the digest in its place.
+pub(super) fn signed<'a>(data: Option<&'a Secret>, digest: Option<&'a [u8]>) -> Result<Signed<'a>, Refusal> {
+    match (data, digest) {
+        (Some(data), None) => Ok(Signed::Data(data.danger_bytes())),
+        (None, Some(digest)) => Ok(Signed::Digest(digest)),
+        (None, None) => {
+            Err(Refusal::invalid_message("the Data are missing, and no Digested Data in their place"))
+        }
+        (Some(_), Some(_)) => {
+            Err(Refusal::invalid_message("Data and Digested Data are given; one of them is signed"))
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! A key in use: whether it may be used so now (KMIP 1.4 sections 3.19, 3.21, 3.22, 3.25 and 3.26), with which parameters,
+//! and what of it a cryptographic operation works with.
+
+use std::sync::Arc;
+
+use kmip::attribute::{CryptographicParameters, UsageLimits};
+use kmip::enumeration::{
+    CryptographicAlgorithm, KeyFormatType, ObjectType, ResultReason, State, UsageLimitsUnit,
+};
+use kmip::mask::CryptographicUsageMask;
+use kmip::object::{KeyMaterial, KeyValue};
+use kmip::{Attribute, ManagedObject, Secret, StandardAttribute, tag};
+use ttlv::Value;
+
+use crate::cryptography::{AsymmetricForm, AsymmetricKey, CryptographyError};
+use crate::operations::Call;
+use crate::{Event, Object, Refusal};
+
+/// What a key is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Encrypt,
+    Decrypt,
+    Sign,
+    Verify,
+    MacGenerate,
+    MacVerify,
+}
+
+impl Purpose {
+    /// The bit that allows it.
+    fn mask(self) -> CryptographicUsageMask {
+        match self {
+            Self::Encrypt => CryptographicUsageMask::ENCRYPT,
+            Self::Decrypt => CryptographicUsageMask::DECRYPT,
+            Self::Sign => CryptographicUsageMask::SIGN,
+            Self::Verify => CryptographicUsageMask::VERIFY,
+            Self::MacGenerate => CryptographicUsageMask::MAC_GENERATE,
+            Self::MacVerify => CryptographicUsageMask::MAC_VERIFY,
+        }
+    }
+
+    /// Whether it applies protection, which ends with the Protect Stop Date and counts against Usage Limits, or processes
+    /// what was protected, which begins with the Process Start Date.
+    fn protects(self) -> bool {
+        matches!(self, Self::Encrypt | Self::Sign | Self::MacGenerate)
+    }
+}
+
+/// A key that may be used.
+pub(crate) struct InUse {
+    pub(crate) object: Arc<Object>,
+    pub(crate) material: ManagedObject,
+}
+
+impl Call<'_, '_, '_> {
+    /// The key that a request means, opened, if it may be used for `purpose` now, on so many bytes of data; where that
+    /// counts against its Usage Limits, drafts what is left.
+    pub(crate) fn use_key(
+        &mut self,
+        asked: Option<&str>,
+        purpose: Purpose,
+        data_bytes: usize,
+    ) -> Result<InUse, Refusal> {
+        let object = self.object(asked)?;
+        check_use(&object, purpose, self.now())?;
+        if purpose.protects() {
+            self.count_use(&object, data_bytes)?;
+        }
+        if object.first(StandardAttribute::KeyValuePresent) == Some(&Value::Boolean(false)) {
+            let message = format!("the server knows of {}, and does not hold its Key Value", object.id);
+            return Err(Refusal::new(ResultReason::KeyValueNotPresent, message));
+        }
+        let material = self.open(&object)?;
+        *self.id_placeholder = Some(object.id);
+        Ok(InUse { object, material })
+    }
+
+    /// "the server SHALL obtain an allocation from the current Usage Limits value prior to performing" it.
+    fn count_use(&mut self, object: &Object, data_bytes: usize) -> Result<(), Refusal> {
+        let Some(limits) = object.first(StandardAttribute::UsageLimits).and_then(UsageLimits::from_value)
+        else {
+            return Ok(());
+        };
+        let used = match limits.unit {
+            UsageLimitsUnit::Byte => i64::try_from(data_bytes).unwrap_or(i64::MAX),
+            UsageLimitsUnit::Object | UsageLimitsUnit::Unknown(_) => 1,
+        };
+        let left = limits.count.unwrap_or(limits.total);
+        if used > left {
+            return Err(Refusal::permission_denied(format!(
+                "the key's Usage Limits allow {left} more, this use needs {used}"
+            )));
+        }
+        let counted = UsageLimits { count: Some(left - used), ..limits };
+        let attribute = Attribute {
+            index: Some(0),
+            ..Attribute::new(StandardAttribute::UsageLimits, counted.to_value())
+        };
+        self.draft(Event::AttributeSet { id: object.id, at: self.now(), attribute });
+        Ok(())
+    }
+}
+
+fn check_use(object: &Object, purpose: Purpose, now: i64) -> Result<(), Refusal> {
+    let id = object.id;
+    if matches!(object.object_type, ObjectType::Template | ObjectType::OpaqueObject | ObjectType::SplitKey) {
+        return Err(Refusal::permission_denied(format!("{id} is a {}, and no key", object.object_type)));
+    }
+    let state = object.state_at(now);
+    if state != State::Active {
+        return Err(Refusal::permission_denied(format!("{id} is {state}; only an Active key is used")));
+    }
+    let stopped = object.date(StandardAttribute::ProtectStopDate).is_some_and(|date| date <= now);
+    if purpose.protects() && stopped {
+        return Err(Refusal::permission_denied(format!("the Protect Stop Date of {id} has come")));
+    }
+    let started = object.date(StandardAttribute::ProcessStartDate).is_none_or(|date| date <= now);
+    if !purpose.protects() && !started {
+        return Err(Refusal::permission_denied(format!("the Process Start Date of {id} has not come")));
+    }
+    let allowed = object.integer(StandardAttribute::CryptographicUsageMask).unwrap_or(0);
+    let needed = purpose.mask();
+    if !CryptographicUsageMask::from_bits(allowed).contains(needed) {
+        return Err(Refusal::permission_denied(format!(
+            "the Cryptographic Usage Mask of {id} does not allow {needed}"
+        )));
+    }
+    Ok(())
+}
+
+impl InUse {
+    /// The parameters of this use: the request's, or the key's own first ones (KMIP 1.4 section 4.29).
+    pub(crate) fn parameters(&self, asked: Option<&Value>) -> Result<CryptographicParameters, Refusal> {
+        let value = asked.or_else(|| self.object.first(StandardAttribute::CryptographicParameters));
+        value.map_or_else(|| Ok(CryptographicParameters::default()), read_parameters)
+    }
+
+    /// The algorithm: the parameters' own, or the key's.
+    pub(crate) fn algorithm(&self, parameters: &CryptographicParameters) -> Option<CryptographicAlgorithm> {
+        let of_key = || self.object.enumeration(StandardAttribute::CryptographicAlgorithm);
+        parameters.cryptographic_algorithm.or_else(|| of_key().map(CryptographicAlgorithm::from_number))
+    }
+
+    /// The bytes of a symmetric key, or of a secret.
+    pub(crate) fn symmetric(&self) -> Result<Secret, Refusal> {
+        let id = self.object.id;
+        match &self.material {
+            ManagedObject::SymmetricKey(block) | ManagedObject::SecretData { key_block: block, .. } => {
+                match &block.key_value {
+                    Some(KeyValue::Plain { material: KeyMaterial::Bytes(bytes), .. }) => Ok(bytes.clone()),
+                    Some(KeyValue::Plain { material: KeyMaterial::Structure(value), .. }) => {
+                        let key = value.danger_value().children().iter().find(|node| node.tag == tag::KEY);
+                        match key.map(|node| &node.value) {
+                            Some(Value::ByteString(bytes)) => Ok(Secret::from(bytes.as_slice())),
+                            _ => Err(form(block.key_format_type)),
+                        }
+                    }
+                    Some(KeyValue::Wrapped(_)) => {
+                        Err(Refusal::permission_denied(format!("{id} is kept wrapped")))
+                    }
+                    None => Err(form(block.key_format_type)),
+                }
+            }
+            _ => Err(Refusal::permission_denied(format!("{id} is a {}", self.object.object_type))),
+        }
+    }
+
+    /// One half of a pair, as its DER.
+    pub(crate) fn asymmetric(&self) -> Result<AsymmetricKey<'_>, Refusal> {
+        let id = self.object.id;
+        let (block, private) = match &self.material {
+            ManagedObject::Certificate { certificate_value, .. } => {
+                return Ok(AsymmetricKey { form: AsymmetricForm::Certificate, der: certificate_value });
+            }
+            ManagedObject::PrivateKey(block) => (block, true),
+            ManagedObject::PublicKey(block) => (block, false),
+            _ => return Err(Refusal::permission_denied(format!("{id} is a {}", self.object.object_type))),
+        };
+        let form_of_bytes = match (block.key_format_type, private) {
+            (KeyFormatType::Pkcs1, true) => AsymmetricForm::Pkcs1Private,
+            (KeyFormatType::Pkcs1, false) => AsymmetricForm::Pkcs1Public,
+            (KeyFormatType::Pkcs8, true) => AsymmetricForm::Pkcs8,
+            (KeyFormatType::EcPrivateKey, true) => AsymmetricForm::EcPrivate,
+            (KeyFormatType::X509, false) => AsymmetricForm::SubjectPublicKeyInfo,
+            (other, _) => return Err(form(other)),
+        };
+        let bytes = block.plain_bytes().ok_or_else(|| form(block.key_format_type))?;
+        Ok(AsymmetricKey { form: form_of_bytes, der: bytes.danger_bytes() })
+    }
+}
+
+/// Reads Cryptographic Parameters.
+pub(crate) fn read_parameters(value: &Value) -> Result<CryptographicParameters, Refusal> {
+    CryptographicParameters::from_value(value)
+        .ok_or_else(|| Refusal::invalid_field("the Cryptographic Parameters hold a field of another type"))
+}
+
+fn form(key_format_type: KeyFormatType) -> Refusal {
+    Refusal::new(
+        ResultReason::KeyFormatTypeNotSupported,
+        format!("a key kept as {key_format_type} cannot be used here yet"),
+    )
+}
+
+impl From<CryptographyError> for Refusal {
+    fn from(error: CryptographyError) -> Self {
+        match error {
+            CryptographyError::Unsupported(why) => Self::new(ResultReason::FeatureNotSupported, why),
+            CryptographyError::Failed(why) => Self::new(ResultReason::CryptographicFailure, why),
+        }
+    }
+}
