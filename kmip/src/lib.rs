@@ -4,6 +4,7 @@
 //! Pure: opens no socket, reads no clock (but for feature `client`, the client that other programs use). What is read
 //! keeps unknown tags and values; what is written is strictly for the version of the request.
 
+mod absent;
 pub mod attribute;
 #[cfg(feature = "client")]
 pub mod client;

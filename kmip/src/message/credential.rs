@@ -3,7 +3,7 @@
 use ttlv::{Error, Item, Value, Writer};
 use zeroize::Zeroize;
 
-use super::optional_text;
+use crate::absent::optional_text;
 use crate::enumeration::CredentialType;
 use crate::{Secret, tag};
 

@@ -8,7 +8,7 @@ mod extension;
 mod request;
 mod response;
 
-use ttlv::{Error, Item, Reader, Tag, Writer};
+use ttlv::{Error, Item, Reader, Writer};
 
 use crate::{ProtocolVersion, tag};
 
@@ -48,12 +48,4 @@ impl ProtocolVersion {
 fn items_capacity(batch_count: i32) -> usize {
     const ITEMS_AHEAD_MAX: i32 = 16;
     batch_count.clamp(1, ITEMS_AHEAD_MAX) as usize
-}
-
-fn optional_text(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<String>, Error> {
-    reader.optional(tag)?.map(|item| item.text_string().map(str::to_owned)).transpose()
-}
-
-fn optional_bytes(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<Vec<u8>>, Error> {
-    reader.optional(tag)?.map(|item| item.byte_string().map(<[u8]>::to_vec)).transpose()
 }

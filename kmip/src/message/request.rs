@@ -2,7 +2,8 @@
 
 use ttlv::{Budget, Error, Limits, Node, Reader, Writer};
 
-use super::{Credential, MessageExtension, items_capacity, optional_bytes, optional_text};
+use super::{Credential, MessageExtension, items_capacity};
+use crate::absent::{optional_bytes, optional_text};
 use crate::enumeration::{AttestationType, BatchErrorContinuationOption, Operation};
 use crate::{ProtocolVersion, RequestPayload, tag};
 

@@ -2,7 +2,8 @@
 
 use ttlv::{Budget, Error, Limits, Node, Reader, Writer};
 
-use super::{MessageExtension, items_capacity, optional_bytes, optional_text};
+use super::{MessageExtension, items_capacity};
+use crate::absent::{optional_bytes, optional_text};
 use crate::enumeration::{AttestationType, Operation, ResultReason, ResultStatus};
 use crate::{ProtocolVersion, ResponsePayload, tag};
 

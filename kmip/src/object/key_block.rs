@@ -3,6 +3,7 @@
 use ttlv::{Error, ErrorKind, Item, ItemType, Reader, Value, Writer};
 
 use super::SecretValue;
+use crate::absent::optional_bytes;
 use crate::attribute::gate;
 use crate::enumeration::{
     CryptographicAlgorithm, EncodingOption, KeyCompressionType, KeyFormatType, WrappingMethod,
@@ -321,10 +322,6 @@ impl WrappingKeyInformation {
             }
         });
     }
-}
-
-fn optional_bytes(reader: &mut Reader<'_>, tag: ttlv::Tag) -> Result<Option<Vec<u8>>, Error> {
-    reader.optional(tag)?.map(|item| item.byte_string().map(<[u8]>::to_vec)).transpose()
 }
 
 fn encoding_option(reader: &mut Reader<'_>) -> Result<Option<EncodingOption>, Error> {

@@ -2,9 +2,8 @@
 
 use ttlv::{Error, Reader, Value, Writer};
 
-use super::{
-    Part, Payload, optional_bytes, optional_secret, part::write_correlation_value, write_parameters,
-};
+use super::{Part, Payload, part::write_correlation_value, write_parameters};
+use crate::absent::{optional_bytes, optional_secret};
 use crate::{ProtocolVersion, Secret, tag};
 
 /// KMIP 1.4 table 245.

@@ -3,9 +3,10 @@
 use ttlv::{Error, Reader, Value, Writer};
 
 use super::{
-    Part, Payload, optional_bytes, optional_id, optional_parameters, optional_secret,
-    part::write_correlation_value, required_id, write_id, write_parameters,
+    Part, Payload, optional_id, optional_parameters, part::write_correlation_value, required_id, write_id,
+    write_parameters,
 };
+use crate::absent::{optional_bytes, optional_secret};
 use crate::{ProtocolVersion, Secret, tag};
 
 /// KMIP 1.4 table 237.

@@ -27,11 +27,11 @@ pub mod rng_seed;
 pub mod sign;
 pub mod signature_verify;
 
-use ttlv::{Error, Item, Node, Reader, Tag, Value, Writer};
+use ttlv::{Error, Item, Node, Reader, Value, Writer};
 
 use crate::attribute::gate;
 use crate::enumeration::Operation;
-use crate::{AttributeName, ManagedObject, ProtocolVersion, Secret, tag};
+use crate::{AttributeName, ManagedObject, ProtocolVersion, tag};
 
 pub use part::Part;
 
@@ -225,18 +225,6 @@ fn write_id(writer: &mut Writer<'_>, id: Option<&str>) {
     if let Some(id) = id {
         writer.text_string(tag::UNIQUE_IDENTIFIER, id);
     }
-}
-
-fn optional_boolean(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<bool>, Error> {
-    reader.optional(tag)?.map(|item| item.boolean()).transpose()
-}
-
-fn optional_bytes(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<Vec<u8>>, Error> {
-    reader.optional(tag)?.map(|item| item.byte_string().map(<[u8]>::to_vec)).transpose()
-}
-
-fn optional_secret(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<Secret>, Error> {
-    reader.optional(tag)?.map(|item| item.byte_string().map(Secret::from)).transpose()
 }
 
 fn optional_parameters(reader: &mut Reader<'_>) -> Result<Option<Value>, Error> {

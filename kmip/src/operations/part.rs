@@ -3,7 +3,7 @@
 
 use ttlv::{Error, Reader, Writer};
 
-use super::{optional_boolean, optional_bytes};
+use crate::absent::{optional_boolean, optional_bytes};
 use crate::{ProtocolVersion, tag};
 
 /// Which part of which operation this is. Whole where all are absent; since 1.3.
