@@ -1,11 +1,7 @@
 //! What Encrypt and Decrypt have in common: the form of a symmetric cipher, from the key and its parameters.
 
-use kmip::Secret;
 use kmip::attribute::CryptographicParameters;
-use kmip::enumeration::{
-    BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, PaddingMethod, ResultReason,
-};
-use kmip::operations::Part;
+use kmip::enumeration::{BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, PaddingMethod};
 
 use crate::Refusal;
 use crate::cryptography::{Cipher, RsaPadding};
@@ -123,7 +119,11 @@ pub(super) fn iv_bytes(parameters: &CryptographicParameters, usual: usize) -> Re
 pub(super) fn rsa_padding(parameters: &CryptographicParameters) -> Result<RsaPadding<'_>, Refusal> {
     let sha1 = HashingAlgorithm::Sha1;
     match parameters.padding_method {
-        None | Some(PaddingMethod::None) => Ok(RsaPadding::None),
+        // Bare RSA is no safe default, so it has to be said.
+        None => {
+            Err(Refusal::invalid_field("no Padding Method is given for RSA, by the request or by the key"))
+        }
+        Some(PaddingMethod::None) => Ok(RsaPadding::None),
         Some(PaddingMethod::Pkcs1V1_5) => Ok(RsaPadding::Pkcs1V1_5),
         Some(PaddingMethod::Oaep) => Ok(RsaPadding::Oaep {
             hash: parameters.hashing_algorithm.unwrap_or(sha1),
@@ -132,22 +132,6 @@ pub(super) fn rsa_padding(parameters: &CryptographicParameters) -> Result<RsaPad
         }),
         Some(other) => Err(Refusal::invalid_field(format!("{other} is no padding of RSA encryption"))),
     }
-}
-
-/// The data of a request whose data is whole.
-pub(super) fn data(given: Option<&Secret>) -> Result<&[u8], Refusal> {
-    given.map(Secret::danger_bytes).ok_or_else(|| Refusal::invalid_message("the Data are missing"))
-}
-
-/// Refuses data in parts.
-pub(super) fn whole(part: &Part) -> Result<(), Refusal> {
-    if part.is_whole() {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        ResultReason::FeatureNotSupported,
-        "this server takes data as a whole, not in parts yet; hint: leave Init and Final Indicator out",
-    ))
 }
 
 /// Invalid Message, as the public test cases CS-BC-M-11 to 13 have it.

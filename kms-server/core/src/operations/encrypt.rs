@@ -5,15 +5,15 @@ use kmip::Secret;
 use kmip::enumeration::CryptographicAlgorithm;
 use kmip::operations::encrypt::{Request, Response};
 
-use super::Call;
 use super::cipher::{self, Iv};
+use super::{Call, data};
 use crate::Refusal;
 use crate::cryptography::Cipher;
 use crate::usage::Purpose;
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
-    cipher::whole(&request.part)?;
-    let data = cipher::data(request.data.as_ref())?;
+    data::whole(&request.part)?;
+    let data = data::given(request.data.as_ref())?;
     let key = call.use_key(request.unique_identifier.as_deref(), Purpose::Encrypt, data.len())?;
     let parameters = key.parameters(request.cryptographic_parameters.as_ref())?;
     let unique_identifier = key.object.id.to_string();

@@ -2,13 +2,13 @@
 
 use kmip::operations::hash::{Request, Response};
 
-use super::{Call, cipher};
+use super::{Call, data};
 use crate::Refusal;
 use crate::usage::read_parameters;
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
-    cipher::whole(&request.part)?;
-    let data = cipher::data(request.data.as_ref())?;
+    data::whole(&request.part)?;
+    let data = data::given(request.data.as_ref())?;
     let Some(algorithm) = read_parameters(&request.cryptographic_parameters)?.hashing_algorithm else {
         return Err(Refusal::invalid_field("the Cryptographic Parameters name no Hashing Algorithm"));
     };

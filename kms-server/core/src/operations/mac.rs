@@ -4,14 +4,14 @@ use kmip::attribute::CryptographicParameters;
 use kmip::enumeration::{BlockCipherMode, CryptographicAlgorithm as Algorithm, HashingAlgorithm as Hash};
 use kmip::operations::mac::{Request, Response};
 
-use super::{Call, cipher};
+use super::{Call, data};
 use crate::Refusal;
 use crate::cryptography::Mac;
 use crate::usage::{InUse, Purpose};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
-    cipher::whole(&request.part)?;
-    let data = cipher::data(request.data.as_ref())?;
+    data::whole(&request.part)?;
+    let data = data::given(request.data.as_ref())?;
     let key = call.use_key(request.unique_identifier.as_deref(), Purpose::MacGenerate, data.len())?;
     let kind = kind(&key, &key.parameters(request.cryptographic_parameters.as_ref())?)?;
     let code = call.context.cryptography.mac(kind, key.symmetric()?.danger_bytes(), data)?;

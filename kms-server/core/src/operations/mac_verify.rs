@@ -1,16 +1,15 @@
 //! MAC Verify (KMIP 1.4 sections 4.34 and 11.35): whether a message authentication code is right.
 
-use kmip::enumeration::ValidityIndicator;
 use kmip::operations::mac_verify::{Request, Response};
 use subtle::ConstantTimeEq;
 
-use super::{Call, cipher, mac};
+use super::{Call, data, mac};
 use crate::Refusal;
 use crate::usage::Purpose;
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
-    cipher::whole(&request.part)?;
-    let data = cipher::data(request.data.as_ref())?;
+    data::whole(&request.part)?;
+    let data = data::given(request.data.as_ref())?;
     let Some(given) = &request.mac_data else {
         return Err(Refusal::invalid_message("the MAC Data are missing"));
     };
@@ -19,11 +18,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let code = call.context.cryptography.mac(kind, key.symmetric()?.danger_bytes(), data)?;
     Ok(Response {
         unique_identifier: key.object.id.to_string(),
-        validity_indicator: indicator(code.ct_eq(given).into()),
+        validity_indicator: data::indicator(code.ct_eq(given).into()),
         correlation_value: None,
     })
-}
-
-pub(super) fn indicator(valid: bool) -> ValidityIndicator {
-    if valid { ValidityIndicator::Valid } else { ValidityIndicator::Invalid }
 }

@@ -5,6 +5,7 @@ mod add_attribute;
 mod check;
 mod cipher;
 mod create;
+mod data;
 mod decrypt;
 mod delete_attribute;
 mod destroy;

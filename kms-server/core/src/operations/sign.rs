@@ -2,13 +2,13 @@
 
 use kmip::operations::sign::{Request, Response};
 
-use super::{Call, cipher, signature};
+use super::{Call, data, signature};
 use crate::Refusal;
 use crate::cryptography::Signed;
 use crate::usage::Purpose;
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
-    cipher::whole(&request.part)?;
+    data::whole(&request.part)?;
     let signed = signature::signed(request.data.as_ref(), request.digested_data.as_deref())?;
     let (Signed::Data(bytes) | Signed::Digest(bytes)) = signed;
     let key = call.use_key(request.unique_identifier.as_deref(), Purpose::Sign, bytes.len())?;

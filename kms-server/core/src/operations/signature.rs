@@ -59,6 +59,8 @@ fn by_name(algorithm: Dsa, parameters: &CryptographicParameters) -> Result<Signi
     })
 }
 
+/// Departs from KMIP 1.4 table 65, whose mask is of SHA-1 and whose salt of a block where the request says nothing: both are of
+/// the data's own digest, as the public test cases have it and as RFC 8017 advises.
 fn pss(hash: Hash, parameters: &CryptographicParameters) -> Signing {
     let mask_hash = parameters.mask_generator_hashing_algorithm.unwrap_or(hash);
     Signing::RsaPss { hash, mask_hash, salt_bytes: parameters.salt_length }

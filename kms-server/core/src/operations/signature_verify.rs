@@ -2,12 +2,12 @@
 
 use kmip::operations::signature_verify::{Request, Response};
 
-use super::{Call, cipher, mac_verify, signature};
+use super::{Call, data, signature};
 use crate::Refusal;
 use crate::usage::Purpose;
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
-    cipher::whole(&request.part)?;
+    data::whole(&request.part)?;
     let signed = signature::signed(request.data.as_ref(), request.digested_data.as_deref())?;
     let Some(given) = &request.signature_data else {
         return Err(Refusal::invalid_message("the Signature Data are missing"));
@@ -18,7 +18,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let valid = call.context.cryptography.verify(&key.asymmetric()?, &kind, signed, given)?;
     Ok(Response {
         unique_identifier: key.object.id.to_string(),
-        validity_indicator: mac_verify::indicator(valid),
+        validity_indicator: data::indicator(valid),
         data: None,
         correlation_value: None,
     })

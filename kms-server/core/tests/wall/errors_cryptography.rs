@@ -234,6 +234,19 @@ fn the_keys_own_parameters_stand_in_for_the_requests() {
 }
 
 #[test]
+fn rsa_without_a_padding_has_to_be_asked_for() {
+    let mut w = World::new();
+    w.done(
+        "Register { ObjectType=PublicKey TemplateAttribute { \"Cryptographic Usage Mask\"=4 \"Activation Date\"=@5 } \
+         PublicKey { KeyBlock { KeyFormatType=PKCS_1 KeyValue { KeyMaterial=0x3000 } CryptographicAlgorithm=RSA \
+         CryptographicLength=2048 } } }",
+    );
+    w.refused("Encrypt { UniqueIdentifier=$1 Data=0x00 }", R::InvalidField);
+    w.done("Encrypt { UniqueIdentifier=$1 CryptographicParameters { PaddingMethod=None } Data=0x00 }");
+    w.done("Encrypt { UniqueIdentifier=$1 CryptographicParameters { PaddingMethod=OAEP } Data=0x00 }");
+}
+
+#[test]
 fn what_is_missing_or_there_twice_is_told() {
     let mut w = with_key("");
     for item in [
