@@ -47,6 +47,10 @@ impl Payload for Request {
             writer.interval(tag::LEASE_TIME, seconds);
         }
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 193: the identifier where the use is allowed, else the values that stand against it.
@@ -89,5 +93,9 @@ impl Payload for Response {
         if let Some(seconds) = self.lease_time {
             writer.interval(tag::LEASE_TIME, seconds);
         }
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
     }
 }

@@ -59,4 +59,8 @@ impl Payload for Response {
             template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
         }
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
+    }
 }

@@ -67,6 +67,10 @@ impl Payload for Request {
             writer.byte_string(tag::AUTHENTICATED_ENCRYPTION_TAG, bytes);
         }
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 232.
@@ -95,5 +99,9 @@ impl Payload for Response {
             writer.byte_string(tag::DATA, bytes.danger_bytes());
         }
         write_correlation_value(writer, self.correlation_value.as_deref(), version);
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

@@ -32,6 +32,10 @@ impl Payload for Request {
             writer.integer(tag::ATTRIBUTE_INDEX, index);
         }
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 205.
@@ -54,5 +58,9 @@ impl Payload for Response {
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
         write_id(writer, Some(&self.unique_identifier));
         self.attribute.write(writer, version);
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

@@ -59,6 +59,10 @@ impl Payload for Request {
             writer.byte_string(tag::AUTHENTICATED_ENCRYPTION_ADDITIONAL_DATA, bytes);
         }
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 230.
@@ -101,5 +105,9 @@ impl Payload for Response {
         {
             writer.byte_string(tag::AUTHENTICATED_ENCRYPTION_TAG, bytes);
         }
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

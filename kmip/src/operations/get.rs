@@ -60,6 +60,10 @@ impl Payload for Request {
             specification.write(writer, version);
         }
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 195.
@@ -87,5 +91,9 @@ impl Payload for Response {
         writer.enumeration(tag::OBJECT_TYPE, self.object_type.number());
         write_id(writer, Some(&self.unique_identifier));
         self.object.write(writer, version);
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

@@ -20,6 +20,10 @@ impl Payload for Request {
     fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
         write_id(writer, self.unique_identifier.as_deref());
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 199.
@@ -42,5 +46,9 @@ impl Payload for Response {
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
         write_id(writer, Some(&self.unique_identifier));
         AttributeName::write_all(&self.attribute_names, writer, version);
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

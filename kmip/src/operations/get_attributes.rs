@@ -29,6 +29,10 @@ impl Payload for Request {
             writer.text_string(tag::ATTRIBUTE_NAME, name.as_str());
         }
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 197.
@@ -48,5 +52,9 @@ impl Payload for Response {
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
         write_id(writer, Some(&self.unique_identifier));
         self.attributes.iter().for_each(|attribute| attribute.write(writer, version));
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

@@ -81,4 +81,11 @@ impl Payload for Response {
         }
         self.unique_identifiers.iter().for_each(|id| writer.text_string(tag::UNIQUE_IDENTIFIER, id));
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        match self.unique_identifiers.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
 }

@@ -47,6 +47,10 @@ impl Payload for Request {
         }
         self.part.write(writer, version);
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 240.
@@ -75,5 +79,9 @@ impl Payload for Response {
         write_id(writer, Some(&self.unique_identifier));
         writer.enumeration(tag::VALIDITY_INDICATOR, self.validity_indicator.number());
         write_correlation_value(writer, self.correlation_value.as_deref(), version);
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

@@ -35,29 +35,6 @@ use crate::{AttributeName, ManagedObject, ProtocolVersion, tag};
 
 pub use part::Part;
 
-impl RequestPayload {
-    /// Whether it is one of an operation that changes nothing on the server. One that has no type here is not: nobody can
-    /// say.
-    pub fn only_reads(&self) -> bool {
-        matches!(
-            self,
-            Self::Get(_)
-                | Self::GetAttributes(_)
-                | Self::GetAttributeList(_)
-                | Self::Locate(_)
-                | Self::Check(_)
-                | Self::Query(_)
-                | Self::DiscoverVersions(_)
-                | Self::Decrypt(_)
-                | Self::SignatureVerify(_)
-                | Self::MacVerify(_)
-                | Self::Hash(_)
-                | Self::RngRetrieve(_)
-                | Self::RngSeed(_)
-        )
-    }
-}
-
 /// What one side of one operation says.
 pub trait Payload: Sized {
     /// Reads the fields that the operation knows, in their order; what follows them stays unread.
@@ -65,10 +42,22 @@ pub trait Payload: Sized {
 
     /// Appends the fields that a peer of `version` knows.
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion);
+
+    /// The object that it names, if it names one.
+    fn unique_identifier(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// What an operation does to the server's objects.
+#[derive(Clone, Copy, PartialEq)]
+enum Effect {
+    Reads,
+    Changes,
 }
 
 macro_rules! operations {
-    ($($operation:ident $file:ident;)*) => {
+    ($($operation:ident $file:ident $effect:ident;)*) => {
         /// What a request asks.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(missing_docs, reason = "the operations' own names")]
@@ -114,6 +103,23 @@ macro_rules! operations {
                 }
             }
 
+            /// Whether it is one of an operation that changes nothing on the server. One that has no type here is not:
+            /// nobody can say.
+            pub fn only_reads(&self) -> bool {
+                match self {
+                    $(Self::$operation(_) => Effect::$effect == Effect::Reads,)*
+                    Self::Other { .. } | Self::Malformed { .. } => false,
+                }
+            }
+
+            /// The object that it names, if it names one.
+            pub fn unique_identifier(&self) -> Option<&str> {
+                match self {
+                    $(Self::$operation(payload) => payload.unique_identifier(),)*
+                    Self::Other { .. } | Self::Malformed { .. } => None,
+                }
+            }
+
             /// The operation that this asks for.
             pub fn operation(&self) -> Operation {
                 match self {
@@ -148,6 +154,14 @@ macro_rules! operations {
                 }
             }
 
+            /// The object that it names, if it names one.
+            pub fn unique_identifier(&self) -> Option<&str> {
+                match self {
+                    $(Self::$operation(payload) => payload.unique_identifier(),)*
+                    Self::Other { .. } => None,
+                }
+            }
+
             /// The operation that this answers; `Unknown(0)` where the response named none.
             pub fn operation(&self) -> Operation {
                 match self {
@@ -178,31 +192,31 @@ macro_rules! operations {
 
 #[rustfmt::skip]
 operations! {
-    Create           create;
-    Register         register;
-    ReKey            re_key;
-    Locate           locate;
-    Check            check;
-    Get              get;
-    GetAttributes    get_attributes;
-    GetAttributeList get_attribute_list;
-    AddAttribute     add_attribute;
-    ModifyAttribute  modify_attribute;
-    DeleteAttribute  delete_attribute;
-    Activate         activate;
-    Revoke           revoke;
-    Destroy          destroy;
-    Query            query;
-    DiscoverVersions discover_versions;
-    Encrypt          encrypt;
-    Decrypt          decrypt;
-    Sign             sign;
-    SignatureVerify  signature_verify;
-    Mac              mac;
-    MacVerify        mac_verify;
-    RngRetrieve      rng_retrieve;
-    RngSeed          rng_seed;
-    Hash             hash;
+    Create           create             Changes;
+    Register         register           Changes;
+    ReKey            re_key             Changes;
+    Locate           locate             Reads;
+    Check            check              Reads;
+    Get              get                Reads;
+    GetAttributes    get_attributes     Reads;
+    GetAttributeList get_attribute_list Reads;
+    AddAttribute     add_attribute      Changes;
+    ModifyAttribute  modify_attribute   Changes;
+    DeleteAttribute  delete_attribute   Changes;
+    Activate         activate           Changes;
+    Revoke           revoke             Changes;
+    Destroy          destroy            Changes;
+    Query            query              Reads;
+    DiscoverVersions discover_versions  Reads;
+    Encrypt          encrypt            Changes;
+    Decrypt          decrypt            Reads;
+    Sign             sign               Changes;
+    SignatureVerify  signature_verify   Reads;
+    Mac              mac                Changes;
+    MacVerify        mac_verify         Reads;
+    RngRetrieve      rng_retrieve       Reads;
+    RngSeed          rng_seed           Reads;
+    Hash             hash               Reads;
 }
 
 fn rest(mut reader: Reader<'_>) -> Result<Vec<Node>, Error> {

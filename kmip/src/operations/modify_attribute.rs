@@ -26,6 +26,10 @@ impl Payload for Request {
         write_id(writer, self.unique_identifier.as_deref());
         self.attribute.write(writer, version);
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 203.
@@ -48,5 +52,9 @@ impl Payload for Response {
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
         write_id(writer, Some(&self.unique_identifier));
         self.attribute.write(writer, version);
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

@@ -37,6 +37,10 @@ impl Payload for Request {
             template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
         }
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 175.
@@ -64,5 +68,9 @@ impl Payload for Response {
         if let Some(template) = &self.template_attribute {
             template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
         }
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

@@ -40,6 +40,10 @@ impl Payload for Request {
             writer.date_time(tag::COMPROMISE_OCCURRENCE_DATE, date);
         }
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 215.
@@ -56,5 +60,9 @@ impl Payload for Response {
 
     fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
         write_id(writer, Some(&self.unique_identifier));
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

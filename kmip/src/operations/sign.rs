@@ -46,6 +46,10 @@ impl Payload for Request {
         }
         self.part.write(writer, version);
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 234.
@@ -74,5 +78,9 @@ impl Payload for Response {
             writer.byte_string(tag::SIGNATURE_DATA, bytes);
         }
         write_correlation_value(writer, self.correlation_value.as_deref(), version);
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

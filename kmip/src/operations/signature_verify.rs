@@ -53,6 +53,10 @@ impl Payload for Request {
         }
         self.part.write(writer, version);
     }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
 }
 
 /// KMIP 1.4 table 236.
@@ -87,5 +91,9 @@ impl Payload for Response {
             writer.byte_string(tag::DATA, bytes.danger_bytes());
         }
         write_correlation_value(writer, self.correlation_value.as_deref(), version);
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
     }
 }

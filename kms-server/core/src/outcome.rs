@@ -10,7 +10,7 @@ use kmip::{
 use zeroize::Zeroizing;
 
 use crate::event::STORED;
-use crate::{Id, Limits, Refusal, operations};
+use crate::{Id, Limits, Refusal};
 
 /// What became of a request. The events it drafted stand in the draft.
 pub struct Outcome {
@@ -100,7 +100,7 @@ impl Outcome {
 
 /// What the audit says of an item that was answered before.
 fn answered(item: &ResponseItem, request: Option<&RequestItem>) -> AuditItem {
-    let named = item.payload.as_ref().and_then(operations::answered_identifier).map(str::to_owned);
+    let named = item.payload.as_ref().and_then(|payload| payload.unique_identifier()).map(str::to_owned);
     // An answer to the message as a whole names no operation, and is about no object.
     let request = request.filter(|_| item.operation.is_some());
     AuditItem {
@@ -147,8 +147,7 @@ pub(crate) fn too_large(limit: usize) -> Refusal {
 
 /// What an item names, as the audit may repeat it.
 pub(crate) fn asked(item: &RequestItem) -> Option<String> {
-    operations::unique_identifier(&item.payload)
-        .map(|asked| asked.chars().take(IDENTIFIER_CHARS_MAX).collect())
+    item.payload.unique_identifier().map(|asked| asked.chars().take(IDENTIFIER_CHARS_MAX).collect())
 }
 
 pub(crate) fn failed(

@@ -102,41 +102,8 @@ pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -
         RngSeed          rng_seed
         Hash             hash
     );
-    let unique_identifier = answered_identifier(&payload).map(str::to_owned);
+    let unique_identifier = payload.unique_identifier().map(str::to_owned);
     Ok(Done { payload, unique_identifier })
-}
-
-/// The identifier that a request names, if it does.
-pub(crate) fn unique_identifier(payload: &RequestPayload) -> Option<&str> {
-    match payload {
-        RequestPayload::ReKey(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Check(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Get(request) => request.unique_identifier.as_deref(),
-        RequestPayload::GetAttributes(request) => request.unique_identifier.as_deref(),
-        RequestPayload::GetAttributeList(request) => request.unique_identifier.as_deref(),
-        RequestPayload::AddAttribute(request) => request.unique_identifier.as_deref(),
-        RequestPayload::ModifyAttribute(request) => request.unique_identifier.as_deref(),
-        RequestPayload::DeleteAttribute(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Activate(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Revoke(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Destroy(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Encrypt(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Decrypt(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Sign(request) => request.unique_identifier.as_deref(),
-        RequestPayload::SignatureVerify(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Mac(request) => request.unique_identifier.as_deref(),
-        RequestPayload::MacVerify(request) => request.unique_identifier.as_deref(),
-        RequestPayload::Create(_)
-        | RequestPayload::Register(_)
-        | RequestPayload::Locate(_)
-        | RequestPayload::Query(_)
-        | RequestPayload::DiscoverVersions(_)
-        | RequestPayload::RngRetrieve(_)
-        | RequestPayload::RngSeed(_)
-        | RequestPayload::Hash(_)
-        | RequestPayload::Other { .. }
-        | RequestPayload::Malformed { .. } => None,
-    }
 }
 
 /// Whether a request has a field of this tag among those that its operation knows.
@@ -153,41 +120,6 @@ pub(crate) fn holds_field(payload: &RequestPayload, tag: Tag, version: ProtocolV
         }
     }
     false
-}
-
-/// The identifier that an answer names, if it names one.
-pub(crate) fn answered_identifier(payload: &ResponsePayload) -> Option<&str> {
-    match payload {
-        ResponsePayload::Create(response) => Some(&response.unique_identifier),
-        ResponsePayload::Register(response) => Some(&response.unique_identifier),
-        ResponsePayload::ReKey(response) => Some(&response.unique_identifier),
-        ResponsePayload::Check(response) => response.unique_identifier.as_deref(),
-        ResponsePayload::Get(response) => Some(&response.unique_identifier),
-        ResponsePayload::GetAttributes(response) => Some(&response.unique_identifier),
-        ResponsePayload::GetAttributeList(response) => Some(&response.unique_identifier),
-        ResponsePayload::AddAttribute(response) => Some(&response.unique_identifier),
-        ResponsePayload::ModifyAttribute(response) => Some(&response.unique_identifier),
-        ResponsePayload::DeleteAttribute(response) => Some(&response.unique_identifier),
-        ResponsePayload::Activate(response) => Some(&response.unique_identifier),
-        ResponsePayload::Revoke(response) => Some(&response.unique_identifier),
-        ResponsePayload::Destroy(response) => Some(&response.unique_identifier),
-        ResponsePayload::Encrypt(response) => Some(&response.unique_identifier),
-        ResponsePayload::Decrypt(response) => Some(&response.unique_identifier),
-        ResponsePayload::Sign(response) => Some(&response.unique_identifier),
-        ResponsePayload::SignatureVerify(response) => Some(&response.unique_identifier),
-        ResponsePayload::Mac(response) => Some(&response.unique_identifier),
-        ResponsePayload::MacVerify(response) => Some(&response.unique_identifier),
-        ResponsePayload::Locate(response) => match response.unique_identifiers.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        },
-        ResponsePayload::Query(_)
-        | ResponsePayload::DiscoverVersions(_)
-        | ResponsePayload::RngRetrieve(_)
-        | ResponsePayload::RngSeed(_)
-        | ResponsePayload::Hash(_)
-        | ResponsePayload::Other { .. } => None,
-    }
 }
 
 impl Call<'_, '_, '_> {
