@@ -4,7 +4,7 @@ use kmip::{Kmip, Tag, tag};
 use ttlv::{Node, Value, Vocabulary, text};
 
 use super::{Known, attribute_name};
-use crate::conform::placeholder;
+use crate::placeholder;
 
 /// Bytes of one shown field.
 const SHOWN_BYTES_MAX: usize = 400;

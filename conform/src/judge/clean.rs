@@ -9,11 +9,11 @@ use kmip::{ProtocolVersion, Tag, tag};
 use ttlv::{Node, Value};
 
 use super::{Wire, decode};
-use crate::conform::case::{Exchange, items, operation};
+use crate::case::{Exchange, items, operation};
 
 /// What the cases of a family have left so far.
 #[derive(Clone, Debug, Default)]
-pub(in crate::conform) struct Leftovers {
+pub struct Leftovers {
     /// Objects that the server made and has not yet destroyed, oldest first.
     pub(super) objects: Vec<String>,
     /// Those whose material the server chose, destroyed or not: a later case may fetch it.
@@ -35,7 +35,7 @@ impl Leftovers {
 
     /// Destroys them, newest first; what does not let itself be destroyed is revoked first, and what then still
     /// stays is left.
-    pub(in crate::conform) async fn destroy(self, version: ProtocolVersion, wire: &mut impl Wire) {
+    pub async fn destroy(self, version: ProtocolVersion, wire: &mut impl Wire) {
         for identifier in self.objects.into_iter().rev() {
             let id = || text(tag::UNIQUE_IDENTIFIER, &identifier);
             if ask(wire, version, Operation::Destroy, vec![id()]).await.is_some() {
@@ -50,11 +50,7 @@ impl Leftovers {
     }
 
     /// What an interrupted run left: the objects that bear a name which the case gives.
-    pub(in crate::conform) async fn of_names(
-        version: ProtocolVersion,
-        exchanges: &[Exchange],
-        wire: &mut impl Wire,
-    ) -> Self {
+    pub async fn of_names(version: ProtocolVersion, exchanges: &[Exchange], wire: &mut impl Wire) -> Self {
         let mut found = Self::default();
         for name in names(exchanges) {
             let value = vec![
@@ -142,11 +138,7 @@ async fn ask(
 }
 
 /// A request of one batch item.
-pub(in crate::conform) fn message(
-    version: ProtocolVersion,
-    operation: Operation,
-    payload: Vec<Node>,
-) -> Node {
+pub fn message(version: ProtocolVersion, operation: Operation, payload: Vec<Node>) -> Node {
     let number = |tag, value| Node::new(tag, Value::Integer(value));
     let version = vec![
         number(tag::PROTOCOL_VERSION_MAJOR, version.major),

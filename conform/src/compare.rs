@@ -15,20 +15,22 @@ use ttlv::{Node, Value, Vocabulary};
 use super::case::{Exchange, items, operation};
 use super::permitted::{self, SetRule};
 use super::placeholder;
-pub(super) use known::Known;
+pub(crate) use known::Known;
 use show::{field, value, value_expected};
 
 /// The first place where a response is not as expected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Difference {
+pub struct Difference {
     /// `response 7, item 1, Attribute "State"`.
-    pub(super) path: String,
-    pub(super) expected: String,
-    pub(super) got: String,
+    pub path: String,
+    /// What the case has there.
+    pub expected: String,
+    /// What came.
+    pub got: String,
 }
 
 /// Compares `got` with the response to the request that was the `number`th, from 1, and learns from it.
-pub(super) fn response(
+pub(crate) fn response(
     known: &mut Known,
     number: usize,
     exchange: &Exchange,

@@ -3,7 +3,7 @@
 use kmip::ProtocolVersion;
 
 use super::*;
-use crate::conform::case::{Case, Plan};
+use crate::case::{Case, Plan};
 
 mod messages;
 

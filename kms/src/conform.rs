@@ -1,22 +1,16 @@
 //! `kms conform`: runs the published KMIP test cases against any KMIP server and says where it differs.
 //!
-//! It knows the server by the wire alone and uses nothing of our own server, so that it can judge it. `case` reads,
-//! `placeholder` binds, `compare` judges by the tables of `permitted`, `judge` runs, `report` tells.
+//! The crate `conform` judges; here are the way to the server and the words.
 
-mod case;
-mod compare;
-mod errata;
-mod filter;
-mod judge;
-mod permitted;
-mod placeholder;
-mod report;
-
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
+use conform::filter::{self, Only};
+use conform::report::{self, Report};
+use conform::{Case, Wire, case, judge};
 use indicatif::{ProgressBar, ProgressStyle};
 use kmip::ProtocolVersion;
 use kmip::client::{Client, ClientConfig, ClientError, Connection, ServerTrust};
@@ -24,11 +18,7 @@ use kmip::enumeration::{Operation, QueryFunction};
 use ttlv::{Node, Value};
 
 use crate::Outcome;
-use crate::print::{self, Format};
-use case::{Case, Plan};
-use filter::Only;
-use judge::{Leftovers, Wire};
-use report::{Report, Row};
+use crate::print::{self, Format, Sign};
 
 /// Cases from which on a run shows how far it is.
 const PROGRESS_CASES_MIN: usize = 5;
@@ -46,6 +36,7 @@ Examples:
   kms conform cases kms1:5696 … --only SKLC --only SKFF/1.4   a family, and one at one version
   kms conform cases kms1:5696 … --show SKLC-M-1-14            one case with all its messages
   kms conform cases kms1:5696 … --clean -o json               after a run that was interrupted
+  kms conform cases kms1:5696 kms2:5696 …                     each request at the next node of a cluster
 
 Exit codes:
   0  every case that was run passed
@@ -55,9 +46,9 @@ pub(crate) struct Arguments {
     /// Where the cases are: XML files, in any folders
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// The server
-    #[arg(value_name = "HOST:PORT")]
-    address: String,
+    /// The server; with several, the nodes of one cluster, each request goes to the next of them
+    #[arg(value_name = "HOST:PORT", required = true)]
+    addresses: Vec<String>,
     /// Our certificate with its chain, PEM
     #[arg(long, value_name = "FILE")]
     cert: PathBuf,
@@ -84,50 +75,23 @@ pub(crate) struct Arguments {
 pub(crate) struct Unreachable(#[from] ClientError);
 
 pub(crate) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<Outcome> {
-    let mut line = Line { config: config(&arguments)?, connection: None };
+    let mut line = Line::new(&arguments)?;
     let cases = selected(&arguments)?;
     line.probe().await?;
-    let mut rows = Vec::with_capacity(cases.len());
     let progress = progress(cases.len());
-    let mut leftovers = Leftovers::default();
-    for (at, case) in cases.iter().enumerate() {
+    let options = (arguments.clean, arguments.show.is_some());
+    let begins = |case: &Case| {
         progress.set_message(case.label());
-        rows.push(one(case, &arguments, &mut line, &mut leftovers).await);
         progress.inc(1);
-        if cases.get(at + 1).is_none_or(|next| !case.leads_to(next)) {
-            std::mem::take(&mut leftovers).destroy(case.version, &mut line).await;
-        }
-    }
+    };
+    let rows = conform::run(&cases, &mut line, options, now, begins).await;
     progress.finish_and_clear();
-    let report = Report::new(&arguments.address, rows);
+    let report = Report::new(&arguments.addresses.join(", "), rows);
     match format {
-        Format::Table => report.print(),
+        Format::Table => table(&report),
         Format::Json => print::json(&report)?,
     }
     Ok(if report.all_passed() { Outcome::Done } else { Outcome::ChecksFailed })
-}
-
-/// Runs one case on a connection of its own.
-async fn one(case: &Case, arguments: &Arguments, line: &mut Line, leftovers: &mut Leftovers) -> Row {
-    let exchanges = match &case.plan {
-        Plan::Run(exchanges) => exchanges,
-        Plan::Skip(reason) => {
-            return Row::new(case, report::Outcome::Skipped { reason: reason.clone() }, 0, 0);
-        }
-    };
-    line.connection = None;
-    if arguments.clean {
-        Leftovers::of_names(case.version, exchanges, line).await.destroy(case.version, line).await;
-    }
-    let started = Instant::now();
-    let verdict = judge::run(case.version, exchanges, line, leftovers, now()).await;
-    let milliseconds = started.elapsed().as_millis();
-    let outcome = match verdict.difference {
-        None => report::Outcome::Passed,
-        Some(difference) => report::Outcome::Failed { difference },
-    };
-    let row = Row::new(case, outcome, verdict.steps.len(), milliseconds);
-    if arguments.show.is_some() { row.showing(&verdict.steps) } else { row }
 }
 
 fn selected(arguments: &Arguments) -> anyhow::Result<Vec<Case>> {
@@ -137,13 +101,6 @@ fn selected(arguments: &Arguments) -> anyhow::Result<Vec<Case>> {
     let cases = filter::select(cases, &only);
     anyhow::ensure!(!cases.is_empty(), "no case is chosen. hint: there are {choices}");
     Ok(cases)
-}
-
-fn config(arguments: &Arguments) -> anyhow::Result<ClientConfig> {
-    // A key server is often asked for by an address that its certificate does not carry; the CA is its own.
-    let trust = ServerTrust::Ca { pem: read(&arguments.ca)?, verify_name: false };
-    let builder = ClientConfig::builder(&arguments.address, trust);
-    Ok(builder.identity_pem(read(&arguments.cert)?, read(&arguments.key)?).build()?)
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -167,22 +124,70 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The way to the server; connects where it is not connected, again after a failure.
+/// A report for people: the table, why cases were not run, the first difference of each that failed.
+fn table(report: &Report) {
+    for row in report.cases.iter().filter(|row| !row.messages.is_empty()) {
+        print::heading(row.label());
+        row.messages.iter().for_each(print::line);
+    }
+    let (header, rows) = report.grid();
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    print::table(&header, rows);
+    let of = |sign: Sign, wanted: fn(&report::Outcome) -> bool| {
+        for (at, row) in report.cases.iter().filter(|row| wanted(&row.outcome)).enumerate() {
+            if at == 0 {
+                print::line("");
+            }
+            print::finding(sign, &row.label(), &row.outcome.words(), None);
+        }
+    };
+    of(Sign::Skipped, |outcome| matches!(outcome, report::Outcome::Skipped { .. }));
+    of(Sign::Bad, |outcome| matches!(outcome, report::Outcome::Failed { .. }));
+    print::line("");
+    let (passed, run, skipped) = (report.passed, report.passed + report.failed, report.skipped);
+    let sign = if report.all_passed() { Sign::Good } else { Sign::Bad };
+    print::finding(sign, &report.server, &format!("{passed} of {run} cases passed, {skipped} not run"), None);
+}
+
+/// The ways to the server's nodes; each request takes the next.
 struct Line {
+    ways: VecDeque<Way>,
+}
+
+/// One node; connects where it is not connected, again after a failure.
+struct Way {
     config: ClientConfig,
     connection: Option<Connection>,
 }
 
 impl Line {
-    /// Whether the server answers at all: with TLS 1.3 a client that it does not trust learns so at the first answer.
+    fn new(arguments: &Arguments) -> anyhow::Result<Self> {
+        let [ca, cert, key] = [&arguments.ca, &arguments.cert, &arguments.key].map(|path| read(path));
+        let (ca, cert, key) = (ca?, cert?, key?);
+        let mut ways = VecDeque::new();
+        for address in &arguments.addresses {
+            // A key server is often asked for by an address that its certificate does not carry; the CA is its own.
+            let trust = ServerTrust::Ca { pem: ca.clone(), verify_name: false };
+            let builder = ClientConfig::builder(address, trust);
+            let config = builder.identity_pem(cert.clone(), key.clone()).build()?;
+            ways.push_back(Way { config, connection: None });
+        }
+        Ok(Self { ways })
+    }
+
+    /// Whether each node answers at all: with TLS 1.3 a client that it does not trust learns so at the first answer.
     async fn probe(&mut self) -> Result<(), Unreachable> {
         let operations = Value::Enumeration(QueryFunction::QueryOperations.number());
         let payload = vec![Node::new(kmip::tag::QUERY_FUNCTION, operations)];
-        let query = judge::message(ProtocolVersion::V1_0, Operation::Query, payload);
-        self.exchange(&query.encode()).await?;
+        let query = judge::message(ProtocolVersion::V1_0, Operation::Query, payload).encode();
+        for way in &mut self.ways {
+            way.exchange(&query).await?;
+        }
         Ok(())
     }
+}
 
+impl Way {
     async fn exchange(&mut self, request: &[u8]) -> Result<Vec<u8>, ClientError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
@@ -196,7 +201,13 @@ impl Line {
 }
 
 impl Wire for Line {
+    fn begin(&mut self) {
+        self.ways.iter_mut().for_each(|way| way.connection = None);
+    }
+
     async fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, String> {
-        self.exchange(request).await.map_err(|error| error.to_string())
+        self.ways.rotate_left(1);
+        let Some(way) = self.ways.back_mut() else { return Err("no node is named".to_owned()) };
+        way.exchange(request).await.map_err(|error| error.to_string())
     }
 }

@@ -9,7 +9,7 @@ use kmip::{ProtocolVersion, Tag, tag};
 use ttlv::{Node, Value};
 
 /// Unique identifiers: another one in every run, bound at first sight and the same from then on. Link targets too.
-pub(super) const IDENTIFIERS: &[Tag] = &[
+pub(crate) const IDENTIFIERS: &[Tag] = &[
     tag::UNIQUE_IDENTIFIER,
     tag::PRIVATE_KEY_UNIQUE_IDENTIFIER,
     tag::PUBLIC_KEY_UNIQUE_IDENTIFIER,
@@ -18,11 +18,11 @@ pub(super) const IDENTIFIERS: &[Tag] = &[
 ];
 
 /// Values that may be others in each response, and that the next request repeats.
-pub(super) const CORRELATIONS: &[Tag] =
+pub(crate) const CORRELATIONS: &[Tag] =
     &[tag::ASYNCHRONOUS_CORRELATION_VALUE, tag::CORRELATION_VALUE, tag::SERVER_CORRELATION_VALUE];
 
 /// Dates that may be any, but where a request has fixed them.
-pub(super) const DATES: &[Tag] = &[
+pub(crate) const DATES: &[Tag] = &[
     tag::ACTIVATION_DATE,
     tag::ARCHIVE_DATE,
     tag::COMPROMISE_DATE,
@@ -38,7 +38,7 @@ pub(super) const DATES: &[Tag] = &[
 ];
 
 /// What cryptography gives, any where the server made the key or the operation is random.
-pub(super) const OUTPUTS: &[Tag] = &[
+pub(crate) const OUTPUTS: &[Tag] = &[
     tag::DATA,
     tag::SIGNATURE_DATA,
     tag::MAC_DATA,
@@ -50,33 +50,33 @@ pub(super) const OUTPUTS: &[Tag] = &[
 ///
 /// Departs from the profiles' list: Random Number Generator too. KMIP 1.4 section 3.44 has the server tell which one it
 /// used, so that a server could be right by the cases only with the generator of whoever wrote them.
-pub(super) const SERVERS_CHOICE: &[Tag] = &[tag::DIGEST, tag::RANDOM_NUMBER_GENERATOR];
+pub(crate) const SERVERS_CHOICE: &[Tag] = &[tag::DIGEST, tag::RANDOM_NUMBER_GENERATOR];
 
 /// Fields with any value at all: Time Stamp, the server's text for people, its maker.
-pub(super) const FREE: &[Tag] = &[tag::TIME_STAMP, tag::RESULT_MESSAGE, tag::VENDOR_IDENTIFICATION];
+pub(crate) const FREE: &[Tag] = &[tag::TIME_STAMP, tag::RESULT_MESSAGE, tag::VENDOR_IDENTIFICATION];
 
 /// Attributes that a Create may answer with, where the specification leaves it to the server.
 const TEMPLATES: &[Tag] =
     &[tag::TEMPLATE_ATTRIBUTE, tag::PRIVATE_KEY_TEMPLATE_ATTRIBUTE, tag::PUBLIC_KEY_TEMPLATE_ATTRIBUTE];
 
 /// Operations that make an object whose material the server chooses.
-pub(super) fn makes_material(operation: Operation) -> bool {
+pub(crate) fn makes_material(operation: Operation) -> bool {
     use Operation::{Certify, Create, CreateKeyPair, CreateSplitKey, ReCertify, ReKey, ReKeyKeyPair};
     matches!(operation, Create | CreateKeyPair | CreateSplitKey | ReKey | ReKeyKeyPair | Certify | ReCertify)
 }
 
 /// Operations that make an object out of others: its material is the server's choice where that of the others was.
-pub(super) fn derives_material(operation: Operation) -> bool {
+pub(crate) fn derives_material(operation: Operation) -> bool {
     matches!(operation, Operation::DeriveKey | Operation::JoinSplitKey)
 }
 
 /// How fields with one tag are compared where they are a set and their order says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SetRule {
+pub(crate) struct SetRule {
     /// Others may be there.
-    pub(super) more: bool,
+    pub(crate) more: bool,
     /// Expected ones may be absent.
-    pub(super) fewer: bool,
+    pub(crate) fewer: bool,
 }
 
 const EXACT: SetRule = SetRule { more: false, fewer: false };
@@ -86,7 +86,7 @@ const ANY: SetRule = SetRule { more: true, fewer: true };
 /// The rule for the fields with `tag` inside `parent`; `None` where they stand in order.
 ///
 /// `asked` is the payload of the request.
-pub(super) fn set_rule(
+pub(crate) fn set_rule(
     operation: Option<Operation>,
     parent: Tag,
     tag: Tag,
@@ -113,7 +113,7 @@ pub(super) fn set_rule(
 }
 
 /// Whether a field may be there or not, as the server likes.
-pub(super) fn optional(parent: Tag, node: &Node, version: ProtocolVersion) -> bool {
+pub(crate) fn optional(parent: Tag, node: &Node, version: ProtocolVersion) -> bool {
     match node.tag {
         tag::RESULT_MESSAGE | tag::VENDOR_IDENTIFICATION => true,
         // Index 0, from 1.1 on.
@@ -126,6 +126,6 @@ pub(super) fn optional(parent: Tag, node: &Node, version: ProtocolVersion) -> bo
 }
 
 /// Attributes of the server's own that it may leave out: y-…
-pub(super) fn may_be_absent(attribute: &str) -> bool {
+pub(crate) fn may_be_absent(attribute: &str) -> bool {
     attribute.starts_with("y-")
 }

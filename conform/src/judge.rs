@@ -12,37 +12,41 @@ use ttlv::{Limits, Node};
 use super::case::Exchange;
 use super::compare::{self, Difference, Known};
 use super::placeholder::Unbound;
-pub(super) use clean::{Leftovers, message};
+pub use clean::{Leftovers, message};
 
 /// Bytes of the largest answer that is taken. 4 MiB, the client's own bound.
 const RESPONSE_BYTES_MAX: usize = kmip::client::RESPONSE_BYTES_MAX_DEFAULT;
 
 /// Whoever takes a message and brings the answer.
-pub(super) trait Wire {
+pub trait Wire {
+    /// A case begins: it gets a connection of its own, where there are connections.
+    fn begin(&mut self) {}
+
     /// One question, one answer; or why there is none, for people.
-    async fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, String>;
+    fn ask(&mut self, request: &[u8]) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
 }
 
 /// One exchange as it went, for `--show`.
 #[derive(Debug)]
-pub(super) struct Step {
-    pub(super) request: Node,
+pub struct Step {
+    /// As it was sent.
+    pub request: Node,
     /// `None` where no answer came, or one that is no TTLV.
-    pub(super) response: Option<Node>,
+    pub response: Option<Node>,
 }
 
 /// How a case went.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub struct Verdict {
     /// The first difference; `None` where all is as expected.
-    pub(super) difference: Option<Difference>,
+    pub difference: Option<Difference>,
     /// Up to the first difference.
-    pub(super) steps: Vec<Step>,
+    pub steps: Vec<Step>,
 }
 
 /// Runs a case that begins at `now`, in seconds since 1970, up to its first difference. What the server made for it
 /// goes to `leftovers`.
-pub(super) async fn run(
+pub async fn run(
     version: ProtocolVersion,
     exchanges: &[Exchange],
     wire: &mut impl Wire,

@@ -16,7 +16,7 @@ const RELATIVE_SECONDS_MAX: u64 = 1 << 40;
 const MARK: &[u8] = b"\0kmip placeholder ";
 
 /// What to read in place of `text` so that the tree keeps the placeholder: for [`ttlv::xml::Placeholders`].
-pub(super) fn keep(_: Tag, item_type: ItemType, text: &str) -> Option<String> {
+pub(crate) fn keep(_: Tag, item_type: ItemType, text: &str) -> Option<String> {
     let text = text.trim();
     match item_type {
         ItemType::DateTime => {
@@ -37,7 +37,7 @@ pub(super) fn keep(_: Tag, item_type: ItemType, text: &str) -> Option<String> {
 }
 
 /// The name of the placeholder that `value` is.
-pub(super) fn name(value: &Value) -> Option<&str> {
+pub(crate) fn name(value: &Value) -> Option<&str> {
     let text = match value {
         Value::TextString(text) => text,
         Value::ByteString(bytes) => std::str::from_utf8(bytes.strip_prefix(MARK)?).ok()?,
@@ -52,7 +52,7 @@ pub(super) fn name(value: &Value) -> Option<&str> {
 }
 
 /// The seconds from the beginning of the case to a date that is relative to it.
-pub(super) fn seconds_from_now(date: i64) -> Option<i64> {
+pub(crate) fn seconds_from_now(date: i64) -> Option<i64> {
     (date.abs_diff(NOW) < RELATIVE_SECONDS_MAX).then(|| date.wrapping_sub(NOW))
 }
 
@@ -65,43 +65,43 @@ fn is_name(text: &str) -> bool {
 
 /// A request that uses what no response has brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unbound(pub(super) String);
+pub(crate) struct Unbound(pub(super) String);
 
 /// What the placeholders of a case, and the identifiers that it has in full, stand for in this run.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bindings {
+pub(crate) struct Bindings {
     /// When the case began, in seconds since 1970.
-    pub(super) now: i64,
+    pub(crate) now: i64,
     by_name: HashMap<String, Value>,
     /// The last value that came under a tag, for a placeholder that is named like a tag and that no response has.
     by_tag: HashMap<Tag, Value>,
 }
 
 impl Bindings {
-    pub(super) fn new(now: i64) -> Self {
+    pub(crate) fn new(now: i64) -> Self {
         Self { now, ..Self::default() }
     }
 
-    pub(super) fn bind(&mut self, name: &str, value: &Value) {
+    pub(crate) fn bind(&mut self, name: &str, value: &Value) {
         self.by_name.insert(name.to_owned(), value.clone());
     }
 
-    pub(super) fn bound(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn bound(&self, name: &str) -> Option<&Value> {
         self.by_name.get(name)
     }
 
     /// Remembers what came under a tag.
-    pub(super) fn came(&mut self, tag: Tag, value: &Value) {
+    pub(crate) fn came(&mut self, tag: Tag, value: &Value) {
         self.by_tag.insert(tag, value.clone());
     }
 
     /// A date of the case as seconds since 1970.
-    pub(super) fn date(&self, date: i64) -> i64 {
+    pub(crate) fn date(&self, date: i64) -> i64 {
         seconds_from_now(date).map_or(date, |seconds| self.now.saturating_add(seconds))
     }
 
     /// `request` with every placeholder filled in.
-    pub(super) fn fill(&self, request: &Node) -> Result<Node, Unbound> {
+    pub(crate) fn fill(&self, request: &Node) -> Result<Node, Unbound> {
         let value = match &request.value {
             Value::Structure(nodes) => {
                 Value::Structure(nodes.iter().map(|node| self.fill(node)).collect::<Result<_, _>>()?)

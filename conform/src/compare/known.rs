@@ -6,15 +6,15 @@ use kmip::{Kmip, ProtocolVersion, Tag, tag};
 use ttlv::{Node, Value, Vocabulary};
 
 use super::attribute_name;
-use crate::conform::placeholder::{self, Bindings};
+use crate::placeholder::{self, Bindings};
 
 /// What a case has brought so far.
 #[derive(Clone, Debug)]
-pub(in crate::conform) struct Known {
-    pub(in crate::conform) bindings: Bindings,
+pub(crate) struct Known {
+    pub(crate) bindings: Bindings,
     pub(super) version: ProtocolVersion,
     /// Identifiers of objects whose material the server chose.
-    pub(in crate::conform) made: HashSet<String>,
+    pub(crate) made: HashSet<String>,
     /// Dates that requests have fixed.
     pub(super) dates: HashSet<(Tag, i64)>,
     /// Object Groups that requests have named.
@@ -23,7 +23,7 @@ pub(in crate::conform) struct Known {
 
 impl Known {
     /// Nothing yet, at `now` in seconds since 1970.
-    pub(in crate::conform) fn new(version: ProtocolVersion, now: i64) -> Self {
+    pub(crate) fn new(version: ProtocolVersion, now: i64) -> Self {
         let (made, dates, groups) = Default::default();
         Self { bindings: Bindings::new(now), version, made, dates, groups }
     }

@@ -5,14 +5,16 @@ use super::case::Case;
 /// One or more of version, family and name with `/` between: `SKLC`, `1.4`, `SKFF/1.4`, `SKLC-M-1-14`. All of them
 /// must be the case's. Case does not count.
 #[derive(Clone, Debug)]
-pub(super) struct Only(Vec<String>);
+pub struct Only(Vec<String>);
 
 impl Only {
-    pub(super) fn new(text: &str) -> Self {
+    /// Reads a choice; blanks around its parts do not count.
+    pub fn new(text: &str) -> Self {
         Self(text.split('/').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
     }
 
-    pub(super) fn takes(&self, case: &Case) -> bool {
+    /// Whether the case is meant.
+    pub fn takes(&self, case: &Case) -> bool {
         let version = case.version.to_string();
         let is = |part: &String| {
             [&version, &case.family, &case.name].iter().any(|known| known.eq_ignore_ascii_case(part))
@@ -22,7 +24,7 @@ impl Only {
 }
 
 /// The cases that one of `only` takes, or all where there is none.
-pub(super) fn select(cases: Vec<Case>, only: &[Only]) -> Vec<Case> {
+pub fn select(cases: Vec<Case>, only: &[Only]) -> Vec<Case> {
     if only.is_empty() {
         return cases;
     }
@@ -34,7 +36,7 @@ mod tests {
     use kmip::ProtocolVersion;
 
     use super::*;
-    use crate::conform::case::Plan;
+    use crate::case::Plan;
 
     fn taken(only: &str) -> Vec<String> {
         let case = |family: &str, name: &str, minor| Case {

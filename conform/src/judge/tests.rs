@@ -7,7 +7,7 @@ use kmip::tag;
 use ttlv::Value;
 
 use super::*;
-use crate::conform::case::{Case, Plan, items, operation};
+use crate::case::{Case, Plan, items, operation};
 
 /// Answers from a list and keeps what it was asked.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 
 /// What is wrong with a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It cannot be run, because of this.
     Skip(&'static str),
     /// A response names another version than its request. Compared with the request's, as KMIP 1.4 section 6.1 has it.
@@ -21,6 +21,6 @@ const ERRATA: &[(&str, Fault)] = &[
 ];
 
 /// The fault of the case of this name.
-pub(super) fn of(name: &str) -> Option<Fault> {
+pub(crate) fn of(name: &str) -> Option<Fault> {
     ERRATA.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, fault)| *fault)
 }

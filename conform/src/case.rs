@@ -19,20 +19,20 @@ const ENCODINGS: &str = "MSGENC";
 
 /// One published case.
 #[derive(Clone, Debug)]
-pub(super) struct Case {
+pub struct Case {
     /// The file's name without its end: `SKLC-M-1-14`.
-    pub(super) name: String,
+    pub name: String,
     /// `SKLC`, `CS-BC`, `TC`.
-    pub(super) family: String,
+    pub family: String,
     /// Of its first request.
-    pub(super) version: ProtocolVersion,
+    pub version: ProtocolVersion,
     /// What to do with it.
-    pub(super) plan: Plan,
+    pub plan: Plan,
 }
 
 /// What to do with a case.
 #[derive(Clone, Debug)]
-pub(super) enum Plan {
+pub enum Plan {
     /// Send each request and compare each response.
     Run(Vec<Exchange>),
     /// Nothing, because of this.
@@ -41,23 +41,33 @@ pub(super) enum Plan {
 
 /// A request and the response that is expected to it, with placeholders.
 #[derive(Clone, Debug)]
-pub(super) struct Exchange {
-    pub(super) request: Node,
-    pub(super) response: Node,
+pub struct Exchange {
+    /// What is sent.
+    pub request: Node,
+    /// What is expected.
+    pub response: Node,
 }
 
 /// Why the cases cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub enum Error {
     /// The operator's mistake, or a broken disk.
     #[error("reading {}: {source}. hint: DIR holds the cases as XML files, in any folders", .path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        /// What was read.
+        path: PathBuf,
+        /// Why it could not be.
+        source: std::io::Error,
+    },
+    /// The operator named an empty directory.
     #[error("no XML file under {}. hint: DIR holds the cases as XML files, in any folders", .0.display())]
     None(PathBuf),
 }
 
 /// Every case under `directory`, by version, family and name.
-pub(super) fn all(directory: &Path) -> Result<Vec<Case>, Error> {
+///
+/// Fails where the directory cannot be read or holds no case; a case that cannot be read is one to be skipped.
+pub fn all(directory: &Path) -> Result<Vec<Case>, Error> {
     let mut files = Vec::new();
     find(directory, 0, &mut files)?;
     if files.is_empty() {
@@ -101,7 +111,7 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 
 impl Case {
     /// Reads a case; what is wrong with it is its reason to be skipped.
-    pub(super) fn read(name: String, text: &str) -> Self {
+    pub(crate) fn read(name: String, text: &str) -> Self {
         let family = family(&name);
         let (version, plan) = match messages(text) {
             Ok(messages) => {
@@ -120,12 +130,12 @@ impl Case {
 
     /// Whether `next` may build on what this one leaves: the cases of a profile do (SASED-M-2 registers what SASED-M-3
     /// fetches), the TC cases stand alone.
-    pub(super) fn leads_to(&self, next: &Self) -> bool {
+    pub(crate) fn leads_to(&self, next: &Self) -> bool {
         self.family != "TC" && (self.version, &self.family) == (next.version, &next.family)
     }
 
     /// `1.4/SKLC/SKLC-M-1-14`.
-    pub(super) fn label(&self) -> String {
+    pub fn label(&self) -> String {
         format!("{}/{}/{}", self.version, self.family, self.name)
     }
 }
@@ -180,7 +190,7 @@ fn from_server(operation: Operation) -> bool {
 }
 
 /// The batch items of a message.
-pub(super) fn items(message: &Node) -> impl Iterator<Item = &Node> {
+pub(crate) fn items(message: &Node) -> impl Iterator<Item = &Node> {
     message.value.children().iter().filter(|node| node.tag == tag::BATCH_ITEM)
 }
 
@@ -189,7 +199,7 @@ fn operations(message: &Node) -> impl Iterator<Item = Operation> {
 }
 
 /// What a batch item asks for or answers to.
-pub(super) fn operation(item: &Node) -> Option<Operation> {
+pub(crate) fn operation(item: &Node) -> Option<Operation> {
     match item.child(tag::OPERATION)?.value {
         Value::Enumeration(number) => Some(Operation::from_number(number)),
         _ => None,
@@ -197,7 +207,7 @@ pub(super) fn operation(item: &Node) -> Option<Operation> {
 }
 
 /// The version that a message's header states.
-pub(super) fn version_of(message: &Node) -> Option<ProtocolVersion> {
+pub(crate) fn version_of(message: &Node) -> Option<ProtocolVersion> {
     let header = message.child(tag::REQUEST_HEADER).or_else(|| message.child(tag::RESPONSE_HEADER))?;
     let version = header.child(tag::PROTOCOL_VERSION)?;
     let number = |tag| match version.child(tag)?.value {

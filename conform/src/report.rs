@@ -10,18 +10,22 @@ use ttlv::text;
 use super::case::Case;
 use super::compare::Difference;
 use super::judge::Step;
-use crate::print::{self, Sign};
 
 /// A whole run.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
-    server: String,
-    passed: usize,
-    failed: usize,
-    skipped: usize,
+pub struct Report {
+    /// Who was asked.
+    pub server: String,
+    /// Cases that went as they expect.
+    pub passed: usize,
+    /// Cases with a difference.
+    pub failed: usize,
+    /// Cases that were not run.
+    pub skipped: usize,
     /// By family and version.
     table: Vec<Cell>,
-    cases: Vec<Row>,
+    /// In the order they were run.
+    pub cases: Vec<Row>,
 }
 
 /// The cases of one family and version.
@@ -36,37 +40,48 @@ struct Cell {
 
 /// One case.
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
-    name: String,
+pub struct Row {
+    /// The case's name.
+    pub name: String,
     family: String,
     version: String,
+    /// How it ended.
     #[serde(flatten)]
-    outcome: Outcome,
+    pub outcome: Outcome,
     /// Exchanges that were made.
     exchanges: usize,
     milliseconds: u128,
     /// The messages as text, key material masked; with `--show` only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    messages: Vec<String>,
+    pub messages: Vec<String>,
 }
 
 /// How a case ended.
 #[derive(Debug, Serialize)]
 #[serde(tag = "result", rename_all = "lowercase")]
-pub(super) enum Outcome {
+pub enum Outcome {
+    /// As it expects.
     Passed,
-    Failed { difference: Difference },
-    Skipped { reason: String },
+    /// Its first difference.
+    Failed {
+        /// What differs.
+        difference: Difference,
+    },
+    /// It was not run.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Row {
-    pub(super) fn new(case: &Case, outcome: Outcome, exchanges: usize, milliseconds: u128) -> Self {
+    pub(crate) fn new(case: &Case, outcome: Outcome, exchanges: usize, milliseconds: u128) -> Self {
         let (name, family, version) = (case.name.clone(), case.family.clone(), case.version.to_string());
         Self { name, family, version, outcome, exchanges, milliseconds, messages: Vec::new() }
     }
 
     /// Takes the messages too.
-    pub(super) fn showing(mut self, steps: &[Step]) -> Self {
+    pub(crate) fn showing(mut self, steps: &[Step]) -> Self {
         for step in steps {
             self.messages.push(text::node(&step.request, &Kmip).to_string());
             self.messages.extend(step.response.iter().map(|it| text::node(it, &Kmip).to_string()));
@@ -74,13 +89,15 @@ impl Row {
         self
     }
 
-    fn label(&self) -> String {
+    /// `1.4/SKLC/SKLC-M-1-14`.
+    pub fn label(&self) -> String {
         format!("{}/{}/{}", self.version, self.family, self.name)
     }
 }
 
 impl Report {
-    pub(super) fn new(server: &str, cases: Vec<Row>) -> Self {
+    /// What `server` made of the cases.
+    pub fn new(server: &str, cases: Vec<Row>) -> Self {
         let count = |is: fn(&Outcome) -> bool| cases.iter().filter(|row| is(&row.outcome)).count();
         let mut cells: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
         for row in &cases {
@@ -111,40 +128,12 @@ impl Report {
     }
 
     /// Whether every case that was run passed. A run of none did not.
-    pub(super) fn all_passed(&self) -> bool {
+    pub fn all_passed(&self) -> bool {
         self.failed == 0 && self.passed > 0
     }
 
-    pub(super) fn print(&self) {
-        for row in self.cases.iter().filter(|row| !row.messages.is_empty()) {
-            print::heading(row.label());
-            row.messages.iter().for_each(print::line);
-        }
-        let (header, rows) = self.grid();
-        let header: Vec<&str> = header.iter().map(String::as_str).collect();
-        print::table(&header, rows);
-        for (sign, wanted) in [(Sign::Skipped, false), (Sign::Bad, true)] {
-            let rows = self.cases.iter().filter(|row| match row.outcome {
-                Outcome::Passed => false,
-                Outcome::Failed { .. } => wanted,
-                Outcome::Skipped { .. } => !wanted,
-            });
-            for (at, row) in rows.enumerate() {
-                if at == 0 {
-                    print::line("");
-                }
-                print::finding(sign, &row.label(), &words(&row.outcome), None);
-            }
-        }
-        print::line("");
-        let (passed, run, skipped) = (self.passed, self.passed + self.failed, self.skipped);
-        let sign = if self.all_passed() { Sign::Good } else { Sign::Bad };
-        let words = format!("{passed} of {run} cases passed, {skipped} not run");
-        print::finding(sign, &self.server, &words, None);
-    }
-
     /// Families down, versions across, passed/run in each field.
-    fn grid(&self) -> (Vec<String>, Vec<Vec<String>>) {
+    pub fn grid(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let versions: BTreeSet<&str> = self.table.iter().map(|cell| cell.version.as_str()).collect();
         let families: BTreeSet<&str> = self.table.iter().map(|cell| cell.family.as_str()).collect();
         let header = ["FAMILY"].into_iter().chain(versions.iter().copied()).map(str::to_owned).collect();
@@ -170,18 +159,21 @@ impl Report {
     }
 }
 
-fn words(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Passed => String::new(),
-        Outcome::Failed { difference: Difference { path, expected, got } } => {
-            format!("{path}: expected {expected}, got {got}")
+impl Outcome {
+    /// In one sentence; nothing for a case that passed.
+    pub fn words(&self) -> String {
+        match self {
+            Outcome::Passed => String::new(),
+            Outcome::Failed { difference: Difference { path, expected, got } } => {
+                format!("{path}: expected {expected}, got {got}")
+            }
+            Outcome::Skipped { reason } => format!("not run: {reason}"),
         }
-        Outcome::Skipped { reason } => format!("not run: {reason}"),
     }
 }
 
 /// Families and versions that there are, for a hint.
-pub(super) fn choices(cases: &[Case]) -> String {
+pub fn choices(cases: &[Case]) -> String {
     let families: BTreeSet<&str> = cases.iter().map(|case| case.family.as_str()).collect();
     let versions: BTreeSet<ProtocolVersion> = cases.iter().map(|case| case.version).collect();
     let versions: Vec<_> = versions.iter().map(ToString::to_string).collect();
@@ -191,7 +183,7 @@ pub(super) fn choices(cases: &[Case]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conform::case::Plan;
+    use crate::case::Plan;
 
     fn report() -> Report {
         let case = |family: &str, minor, name: &str| Case {
@@ -240,7 +232,7 @@ mod tests {
     #[test]
     fn a_failed_case_is_one_sentence() {
         assert_eq!(
-            words(&report().cases[1].outcome),
+            report().cases[1].outcome.words(),
             "response 7, item 1, Attribute \"State\": expected Active, got PreActive"
         );
     }
