@@ -36,7 +36,7 @@ Examples:
   kms conform cases kms1:5696 … --only SKLC --only SKFF/1.4   a family, and one at one version
   kms conform cases kms1:5696 … --show SKLC-M-1-14            one case with all its messages
   kms conform cases kms1:5696 … --clean -o json               after a run that was interrupted
-  kms conform cases kms1:5696 kms2:5696 …                     each request at the next node of a cluster
+  kms conform cases kms1:5696 kms2:5696 …                     each request at the next node
 
 Exit codes:
   0  every case that was run passed
