@@ -75,7 +75,8 @@ pub enum Outcome {
 }
 
 impl Row {
-    pub(crate) fn new(case: &Case, outcome: Outcome, exchanges: usize, milliseconds: u128) -> Self {
+    /// How a case ended, after how many exchanges and how long.
+    pub fn new(case: &Case, outcome: Outcome, exchanges: usize, milliseconds: u128) -> Self {
         let (name, family, version) = (case.name.clone(), case.family.clone(), case.version.to_string());
         Self { name, family, version, outcome, exchanges, milliseconds, messages: Vec::new() }
     }

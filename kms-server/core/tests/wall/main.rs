@@ -23,5 +23,4 @@ mod random;
 mod re_key;
 mod replication;
 mod tenants;
-mod vectors;
 mod versions;
