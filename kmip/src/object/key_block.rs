@@ -166,7 +166,8 @@ impl KeyBlock {
 }
 
 impl KeyValue {
-    fn read(item: &Item<'_>) -> Result<Self, Error> {
+    /// Reads a Key Value: a Byte String where it is wrapped, a Structure else.
+    pub fn read(item: &Item<'_>) -> Result<Self, Error> {
         if item.item_type == ItemType::ByteString {
             return Ok(Self::Wrapped(Secret::from(item.byte_string()?)));
         }
@@ -185,7 +186,8 @@ impl KeyValue {
         Ok(Self::Plain { material, attributes })
     }
 
-    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+    /// Appends the Key Value.
+    pub fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
         match self {
             Self::Wrapped(bytes) => writer.byte_string(tag::KEY_VALUE, bytes.danger_bytes()),
             Self::Plain { material, attributes } => writer.structure(tag::KEY_VALUE, |writer| {

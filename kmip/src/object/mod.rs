@@ -77,6 +77,19 @@ impl ManagedObject {
         }
     }
 
+    /// The key block, to be changed, for objects that have one.
+    pub fn key_block_mut(&mut self) -> Option<&mut KeyBlock> {
+        match self {
+            Self::SymmetricKey(key_block)
+            | Self::PublicKey(key_block)
+            | Self::PrivateKey(key_block)
+            | Self::SplitKey(SplitKey { key_block, .. })
+            | Self::SecretData { key_block, .. }
+            | Self::PgpKey { key_block, .. } => Some(key_block),
+            Self::Certificate { .. } | Self::Template(_) | Self::OpaqueObject { .. } => None,
+        }
+    }
+
     /// Whether `tag` is that of a managed object.
     pub fn is_tag(tag: ttlv::Tag) -> bool {
         matches!(

@@ -21,6 +21,7 @@ mod outcome;
 mod refusal;
 mod size;
 mod usage;
+mod wrapping;
 
 pub use authorise::{Authorised, authorise};
 pub use client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};

@@ -14,7 +14,7 @@ use ttlv::Value;
 
 use crate::cryptography::{AsymmetricForm, AsymmetricKey, CryptographyError};
 use crate::operations::Call;
-use crate::{Event, Object, Refusal};
+use crate::{Event, Object, Refusal, wrapping};
 
 /// What a key is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,25 +25,30 @@ pub(crate) enum Purpose {
     Verify,
     MacGenerate,
     MacVerify,
+    WrapKey,
+    UnwrapKey,
 }
 
 impl Purpose {
-    /// The bit that allows it.
-    fn mask(self) -> CryptographicUsageMask {
+    /// The bits that allow it, each for itself; the one that is meant for it comes first.
+    fn masks(self) -> &'static [CryptographicUsageMask] {
         match self {
-            Self::Encrypt => CryptographicUsageMask::ENCRYPT,
-            Self::Decrypt => CryptographicUsageMask::DECRYPT,
-            Self::Sign => CryptographicUsageMask::SIGN,
-            Self::Verify => CryptographicUsageMask::VERIFY,
-            Self::MacGenerate => CryptographicUsageMask::MAC_GENERATE,
-            Self::MacVerify => CryptographicUsageMask::MAC_VERIFY,
+            Self::Encrypt => &[CryptographicUsageMask::ENCRYPT],
+            Self::Decrypt => &[CryptographicUsageMask::DECRYPT],
+            Self::Sign => &[CryptographicUsageMask::SIGN],
+            Self::Verify => &[CryptographicUsageMask::VERIFY],
+            Self::MacGenerate => &[CryptographicUsageMask::MAC_GENERATE],
+            Self::MacVerify => &[CryptographicUsageMask::MAC_VERIFY],
+            Self::WrapKey => &[CryptographicUsageMask::WRAP_KEY],
+            // Departs from KMIP 1.4 3.19: who may wrap may unwrap, as the public test cases TC-WRAP-2 and 3 have it.
+            Self::UnwrapKey => &[CryptographicUsageMask::UNWRAP_KEY, CryptographicUsageMask::WRAP_KEY],
         }
     }
 
     /// Whether it applies protection, which ends with the Protect Stop Date and counts against Usage Limits, or processes
     /// what was protected, which begins with the Process Start Date.
     fn protects(self) -> bool {
-        matches!(self, Self::Encrypt | Self::Sign | Self::MacGenerate)
+        matches!(self, Self::Encrypt | Self::Sign | Self::MacGenerate | Self::WrapKey)
     }
 }
 
@@ -63,6 +68,18 @@ impl Call<'_, '_, '_> {
         data_bytes: usize,
     ) -> Result<InUse, Refusal> {
         let object = self.object(asked)?;
+        let used = self.use_object(object, purpose, data_bytes)?;
+        *self.id_placeholder = Some(used.object.id);
+        Ok(used)
+    }
+
+    /// The same of an object that was found already; the ID Placeholder stays what it is.
+    pub(crate) fn use_object(
+        &mut self,
+        object: Arc<Object>,
+        purpose: Purpose,
+        data_bytes: usize,
+    ) -> Result<InUse, Refusal> {
         check_use(&object, purpose, self.now())?;
         if purpose.protects() {
             self.count_use(&object, data_bytes)?;
@@ -72,7 +89,6 @@ impl Call<'_, '_, '_> {
             return Err(Refusal::new(ResultReason::KeyValueNotPresent, message));
         }
         let material = self.open(&object)?;
-        *self.id_placeholder = Some(object.id);
         Ok(InUse { object, material })
     }
 
@@ -120,13 +136,14 @@ fn check_use(object: &Object, purpose: Purpose, now: i64) -> Result<(), Refusal>
         return Err(Refusal::permission_denied(format!("the Process Start Date of {id} has not come")));
     }
     let allowed = object.integer(StandardAttribute::CryptographicUsageMask).unwrap_or(0);
-    let needed = purpose.mask();
-    if !CryptographicUsageMask::from_bits(allowed).contains(needed) {
-        return Err(Refusal::permission_denied(format!(
+    let allowed = CryptographicUsageMask::from_bits(allowed);
+    match purpose.masks() {
+        masks if masks.iter().any(|mask| allowed.contains(*mask)) => Ok(()),
+        [needed, ..] => Err(Refusal::permission_denied(format!(
             "the Cryptographic Usage Mask of {id} does not allow {needed}"
-        )));
+        ))),
+        [] => Err(Refusal::permission_denied(format!("{id} is not used so"))),
     }
-    Ok(())
 }
 
 impl InUse {
@@ -142,9 +159,21 @@ impl InUse {
         parameters.cryptographic_algorithm.or_else(|| of_key().map(CryptographicAlgorithm::from_number))
     }
 
+    /// Refuses a key that is kept as it came, wrapped, also where its bytes stand as those of a plain one would.
+    fn check_unwrapped(&self) -> Result<(), Refusal> {
+        if !wrapping::is_wrapped(&self.material) {
+            return Ok(());
+        }
+        Err(Refusal::permission_denied(format!(
+            "{} is kept wrapped, so it is not used here; hint: Get it as Not Wrapped, or Import it so",
+            self.object.id
+        )))
+    }
+
     /// The bytes of a symmetric key, or of a secret.
     pub(crate) fn symmetric(&self) -> Result<Secret, Refusal> {
         let id = self.object.id;
+        self.check_unwrapped()?;
         match &self.material {
             ManagedObject::SymmetricKey(block) | ManagedObject::SecretData { key_block: block, .. } => {
                 match &block.key_value {
@@ -156,10 +185,7 @@ impl InUse {
                             _ => Err(form(block.key_format_type)),
                         }
                     }
-                    Some(KeyValue::Wrapped(_)) => {
-                        Err(Refusal::permission_denied(format!("{id} is kept wrapped")))
-                    }
-                    None => Err(form(block.key_format_type)),
+                    Some(KeyValue::Wrapped(_)) | None => Err(form(block.key_format_type)),
                 }
             }
             _ => Err(Refusal::permission_denied(format!("{id} is a {}", self.object.object_type))),
@@ -169,6 +195,7 @@ impl InUse {
     /// One half of a pair, as its DER.
     pub(crate) fn asymmetric(&self) -> Result<AsymmetricKey<'_>, Refusal> {
         let id = self.object.id;
+        self.check_unwrapped()?;
         let (block, private) = match &self.material {
             ManagedObject::Certificate { certificate_value, .. } => {
                 return Ok(AsymmetricKey { form: AsymmetricForm::Certificate, der: certificate_value });

@@ -16,7 +16,7 @@ const IV_BITS_MAX: i32 = 1024;
 
 /// Whether a cipher wants an initialization vector, counter or nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Iv {
+pub(crate) enum Iv {
     None,
     /// Of so many bytes usually.
     Bytes(usize),
@@ -24,17 +24,17 @@ pub(super) enum Iv {
 
 /// A symmetric cipher as parameters describe it, without key and data.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Form {
+pub(crate) struct Form {
     algorithm: CryptographicAlgorithm,
     mode: Option<BlockCipherMode>,
     padding: PaddingMethod,
-    pub(super) iv: Iv,
+    pub(crate) iv: Iv,
     /// None where the mode has no tag.
-    pub(super) tag_bytes: usize,
+    pub(crate) tag_bytes: usize,
 }
 
 impl Form {
-    pub(super) fn of(key: &InUse, parameters: &CryptographicParameters) -> Result<Self, Refusal> {
+    pub(crate) fn of(key: &InUse, parameters: &CryptographicParameters) -> Result<Self, Refusal> {
         let Some(algorithm) = key.algorithm(parameters) else {
             return Err(Refusal::invalid_field(
                 "neither the key nor the request names a Cryptographic Algorithm",
@@ -64,7 +64,7 @@ impl Form {
     }
 
     /// The cipher, yet without key, initialization vector and additional data.
-    pub(super) fn cipher(&self) -> Cipher<'static> {
+    pub(crate) fn cipher(&self) -> Cipher<'static> {
         let Self { algorithm, mode, padding, tag_bytes, .. } = *self;
         Cipher { algorithm, mode, padding, key: &[], iv: &[], additional: &[], tag_bytes }
     }
@@ -103,7 +103,7 @@ fn tag_bytes(
 }
 
 /// Bytes of an initialization vector that the server chooses.
-pub(super) fn iv_bytes(parameters: &CryptographicParameters, usual: usize) -> Result<usize, Refusal> {
+pub(crate) fn iv_bytes(parameters: &CryptographicParameters, usual: usize) -> Result<usize, Refusal> {
     match parameters.iv_length {
         None => Ok(usual),
         Some(bits) if bits > 0 && bits % 8 == 0 && bits <= IV_BITS_MAX => {
@@ -116,7 +116,7 @@ pub(super) fn iv_bytes(parameters: &CryptographicParameters, usual: usize) -> Re
 }
 
 /// How RSA frames what it encrypts.
-pub(super) fn rsa_padding(parameters: &CryptographicParameters) -> Result<RsaPadding<'_>, Refusal> {
+pub(crate) fn rsa_padding(parameters: &CryptographicParameters) -> Result<RsaPadding<'_>, Refusal> {
     let sha1 = HashingAlgorithm::Sha1;
     match parameters.padding_method {
         // Bare RSA is no safe default, so it has to be said.
@@ -135,7 +135,7 @@ pub(super) fn rsa_padding(parameters: &CryptographicParameters) -> Result<RsaPad
 }
 
 /// Invalid Message, as the public test cases CS-BC-M-11 to 13 have it.
-pub(super) fn missing_iv() -> Refusal {
+pub(crate) fn missing_iv() -> Refusal {
     Refusal::invalid_message(
         "this cipher needs an IV/Counter/Nonce; hint: to encrypt, Random IV has the server choose one",
     )

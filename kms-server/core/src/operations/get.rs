@@ -6,7 +6,7 @@ use kmip::{ManagedObject, StandardAttribute};
 use ttlv::Value;
 
 use super::Call;
-use crate::{Event, Object, Refusal, gate};
+use crate::{Event, Object, Refusal, gate, wrapping};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     let object = call.object(request.unique_identifier.as_deref())?;
@@ -18,15 +18,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             format!("the object {} was destroyed, its material is gone", object.id),
         ));
     }
-    check_extractable(&object)?;
-    if request.key_wrapping_specification.is_some() {
-        return Err(Refusal::new(
-            ResultReason::FeatureNotSupported,
-            "this server does not wrap keys yet; hint: the connection itself is encrypted",
-        ));
-    }
-    let managed = call.open(&object)?;
-    check_form(request, &managed)?;
+    let managed = given(request, &object, call)?;
     let introduced = gate::object_introduced(&managed);
     if introduced > call.version {
         return Err(Refusal::new(
@@ -46,11 +38,39 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     })
 }
 
+/// The object's material in the form that is asked for, wrapped or not.
+pub(super) fn given(
+    request: &Request,
+    object: &Object,
+    call: &mut Call<'_, '_, '_>,
+) -> Result<ManagedObject, Refusal> {
+    let managed = call.open(object)?;
+    let as_registered = match request.key_wrap_type {
+        None | Some(KeyWrapType::AsRegistered) => true,
+        Some(KeyWrapType::NotWrapped) => false,
+        Some(other @ KeyWrapType::Unknown(_)) => {
+            return Err(Refusal::new(
+                ResultReason::FeatureNotSupported,
+                format!("{other} is no Key Wrap Type here; hint: Not Wrapped or As Registered"),
+            ));
+        }
+    };
+    let specification = request.key_wrapping_specification.as_deref();
+    check_extractable(object, specification.is_some() || (as_registered && wrapping::is_wrapped(&managed)))?;
+    check_form(request, &managed)?;
+    match specification {
+        Some(specification) => wrapping::wrap(call, object, managed, specification),
+        None if as_registered => Ok(managed),
+        None => wrapping::unwrap(call, managed),
+    }
+}
+
 /// A key that its client marked so leaves the server wrapped or not at all (KMIP 1.4 sections 3.48 and 3.50).
-fn check_extractable(object: &Object) -> Result<(), Refusal> {
+fn check_extractable(object: &Object, wrapped: bool) -> Result<(), Refusal> {
     let is = |attribute, flag| object.first(attribute) == Some(&Value::Boolean(flag));
-    if is(StandardAttribute::Sensitive, true) {
-        return Err(Refusal::new(ResultReason::Sensitive, "the object is Sensitive"));
+    if is(StandardAttribute::Sensitive, true) && !wrapped {
+        let message = "the object is Sensitive; hint: ask for it wrapped, with a Key Wrapping Specification";
+        return Err(Refusal::new(ResultReason::Sensitive, message));
     }
     if is(StandardAttribute::Extractable, false) {
         return Err(Refusal::new(ResultReason::NotExtractable, "the object is not Extractable"));
@@ -80,13 +100,5 @@ fn check_form(request: &Request, managed: &ManagedObject) -> Result<(), Refusal>
             format!("the object is not kept as {asked}, and not turned into it"),
         ));
     }
-    let wrapped = key_block.is_some_and(|block| block.key_wrapping_data.is_some());
-    match request.key_wrap_type {
-        None | Some(KeyWrapType::AsRegistered) => Ok(()),
-        Some(KeyWrapType::NotWrapped) if !wrapped => Ok(()),
-        Some(asked) => Err(Refusal::new(
-            ResultReason::FeatureNotSupported,
-            format!("the object cannot be given as {asked}"),
-        )),
-    }
+    Ok(())
 }

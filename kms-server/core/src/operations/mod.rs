@@ -3,7 +3,7 @@
 mod activate;
 mod add_attribute;
 mod check;
-mod cipher;
+pub(crate) mod cipher;
 mod create;
 mod data;
 mod decrypt;

@@ -273,14 +273,6 @@ fn get_a_key_wrap_type_is_not_supported() {
 }
 
 #[test]
-fn get_wrapped_is_a_feature_not_supported_yet() {
-    let mut w = World::new();
-    w.key();
-    let specification = "KeyWrappingSpecification { WrappingMethod=Encrypt EncryptionKeyInformation { UniqueIdentifier=$1 } }";
-    w.refused(&format!("Get {{ UniqueIdentifier=$1 {specification} }}"), R::FeatureNotSupported);
-}
-
-#[test]
 fn get_the_object_is_sensitive() {
     let mut w = World::new();
     w.key_with("\"Sensitive\"=true");

@@ -24,3 +24,4 @@ mod re_key;
 mod replication;
 mod tenants;
 mod versions;
+mod wrapping;
