@@ -4,6 +4,7 @@ pub mod activate;
 pub mod add_attribute;
 pub mod check;
 pub mod create;
+pub mod create_split_key;
 pub mod decrypt;
 pub mod delete_attribute;
 pub mod destroy;
@@ -13,6 +14,7 @@ pub mod get;
 pub mod get_attribute_list;
 pub mod get_attributes;
 pub mod hash;
+pub mod join_split_key;
 pub mod locate;
 pub mod mac;
 pub mod mac_verify;
@@ -217,6 +219,8 @@ operations! {
     RngRetrieve      rng_retrieve       Reads;
     RngSeed          rng_seed           Reads;
     Hash             hash               Reads;
+    CreateSplitKey   create_split_key   Changes;
+    JoinSplitKey     join_split_key     Changes;
 }
 
 fn rest(mut reader: Reader<'_>) -> Result<Vec<Node>, Error> {

@@ -194,6 +194,23 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
         rng_seed::Request { data: Secret::from(&KEY[..]) }.into(),
         hash::Request { cryptographic_parameters: cryptographic_parameters(), data: secret(), part: part() }
             .into(),
+        create_split_key::Request {
+            object_type: ObjectType::SplitKey,
+            unique_identifier: id(),
+            split_key_parts: 5,
+            split_key_threshold: 3,
+            split_key_method: SplitKeyMethod::PolynomialSharingPrimeField,
+            prime_field_size: Some(vec![0, 0, 0, 0, 0, 0, 1, 1]),
+            template_attribute: Some(template()),
+        }
+        .into(),
+        join_split_key::Request {
+            object_type: ObjectType::SecretData,
+            unique_identifiers: vec![ID.to_owned(), "2".to_owned()],
+            secret_data_type: Some(SecretDataType::Seed),
+            template_attribute: Some(template()),
+        }
+        .into(),
     ]
 }
 
@@ -320,6 +337,16 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
         rng_retrieve::Response { data: Secret::from(&KEY[..]) }.into(),
         rng_seed::Response { data_length: 0 }.into(),
         hash::Response { data: Some(vec![8; 32]), correlation_value: Some(vec![7; 4]) }.into(),
+        create_split_key::Response {
+            unique_identifiers: vec![unique_identifier(), "2".to_owned()],
+            template_attribute: template_attribute(),
+        }
+        .into(),
+        join_split_key::Response {
+            unique_identifier: unique_identifier(),
+            template_attribute: template_attribute(),
+        }
+        .into(),
     ]
 }
 

@@ -15,7 +15,7 @@ use crate::operations::Call;
 use crate::{Limits, Object, Refusal, size};
 
 /// The attributes that a new object is to have, checked, each with its index.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct NewAttributes {
     attributes: Vec<Attribute>,
 }

@@ -45,7 +45,11 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
         | Operation::GetAttributeList
         | Operation::Locate
         | Operation::Check => (rights.read, "read"),
-        Operation::Create | Operation::Register | Operation::ReKey => (rights.create, "create"),
+        Operation::Create
+        | Operation::Register
+        | Operation::ReKey
+        | Operation::CreateSplitKey
+        | Operation::JoinSplitKey => (rights.create, "create"),
         Operation::AddAttribute
         | Operation::ModifyAttribute
         | Operation::DeleteAttribute

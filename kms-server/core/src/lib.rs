@@ -19,6 +19,7 @@ mod objects;
 pub mod operations;
 mod outcome;
 mod refusal;
+mod sharing;
 mod size;
 mod usage;
 mod wrapping;

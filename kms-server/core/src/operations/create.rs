@@ -110,7 +110,7 @@ fn lengths(algorithm: CryptographicAlgorithm) -> Option<Lengths> {
 const MAC_BITS_MAX: i32 = 8192;
 
 /// DES keys travel with a parity bit to every seven of key, whether the length counts them or not.
-fn material_bytes(algorithm: CryptographicAlgorithm, bits: i32) -> usize {
+pub(super) fn material_bytes(algorithm: CryptographicAlgorithm, bits: i32) -> usize {
     let bytes = match (algorithm, bits) {
         (CryptographicAlgorithm::TripleDes, 112) => 16,
         (CryptographicAlgorithm::TripleDes, 168) => 24,

@@ -5,6 +5,7 @@ mod add_attribute;
 mod check;
 pub(crate) mod cipher;
 mod create;
+mod create_split_key;
 mod data;
 mod decrypt;
 mod delete_attribute;
@@ -15,6 +16,7 @@ mod get;
 mod get_attribute_list;
 mod get_attributes;
 mod hash;
+mod join_split_key;
 mod locate;
 mod mac;
 mod mac_verify;
@@ -101,6 +103,8 @@ pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -
         RngRetrieve      rng_retrieve
         RngSeed          rng_seed
         Hash             hash
+        CreateSplitKey   create_split_key
+        JoinSplitKey     join_split_key
     );
     let unique_identifier = payload.unique_identifier().map(str::to_owned);
     Ok(Done { payload, unique_identifier })

@@ -46,7 +46,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
 }
 
 /// Sets what the object says of itself, and refuses a request that says otherwise.
-fn describe(object: &ManagedObject, attributes: &mut NewAttributes) -> Result<(), Refusal> {
+pub(super) fn describe(object: &ManagedObject, attributes: &mut NewAttributes) -> Result<(), Refusal> {
     if let Some(key_block) = object.key_block() {
         describe_key(key_block, object.object_type(), attributes)?;
         if key_block.key_value.is_none() {

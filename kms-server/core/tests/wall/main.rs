@@ -22,6 +22,7 @@ mod locate;
 mod random;
 mod re_key;
 mod replication;
+mod split_keys;
 mod tenants;
 mod versions;
 mod wrapping;

@@ -129,7 +129,7 @@ impl World {
         let response = ResponseMessage::decode(&encoded, ttlv::Limits::default()).unwrap();
         assert_eq!(response.items.len(), audit.len(), "one audit entry an item");
         invariants::of_response(&request, &response, &encoded);
-        for id in response.items.iter().filter_map(made) {
+        for id in response.items.iter().flat_map(all_made) {
             if !self.names.0.contains(&id) {
                 self.names.0.push(id);
             }
@@ -289,13 +289,22 @@ fn batch_item(source: &mut Source<'_>) -> Node {
     Node::new(tag::BATCH_ITEM, Value::Structure(nodes))
 }
 
-/// The identifier of the object that an item made.
+/// The identifiers of the objects that an item made.
+fn all_made(item: &ResponseItem) -> Vec<String> {
+    match &item.payload {
+        Some(kmip::ResponsePayload::CreateSplitKey(response)) => response.unique_identifiers.clone(),
+        _ => made(item).into_iter().collect(),
+    }
+}
+
+/// The identifier of the one object that an item made.
 pub fn made(item: &ResponseItem) -> Option<String> {
     use kmip::ResponsePayload as P;
     match item.payload.as_ref()? {
         P::Create(response) => Some(response.unique_identifier.clone()),
         P::Register(response) => Some(response.unique_identifier.clone()),
         P::ReKey(response) => Some(response.unique_identifier.clone()),
+        P::JoinSplitKey(response) => Some(response.unique_identifier.clone()),
         _ => None,
     }
 }
