@@ -35,7 +35,7 @@ impl Payload for Request {
                 .optional(tag::OBJECT_GROUP_MEMBER)?
                 .map(|item| item.enumeration().map(ObjectGroupMember::from_number))
                 .transpose()?,
-            attributes: Attribute::read_all(reader)?,
+            attributes: read_filters(reader)?,
         })
     }
 
@@ -54,6 +54,19 @@ impl Payload for Request {
         }
         self.attributes.iter().for_each(|attribute| attribute.write(writer, version));
     }
+}
+
+// Departs from KMIP 1.4 4.9: attributes within a Template-Attribute are filters too. Clients of 1.x wrap them as all their
+// other requests do, and refused they would find none of their keys. A template's name there stays an error: it is no
+// filter, and passed over it would show more objects than were asked for.
+fn read_filters(reader: &mut Reader<'_>) -> Result<Vec<Attribute>, Error> {
+    let mut attributes = Attribute::read_all(reader)?;
+    while let Some(wrapped) = reader.optional(tag::TEMPLATE_ATTRIBUTE)? {
+        let mut inside = wrapped.structure()?;
+        attributes.extend(Attribute::read_all(&mut inside)?);
+        inside.finish()?;
+    }
+    Ok(attributes)
 }
 
 /// KMIP 1.4 table 191.

@@ -132,4 +132,12 @@ exchanges! {
     activate_revoke_destroy
     query
     discover_versions
+    habit_password_on_some_requests
+    habit_locate_by_template
+    habit_attribute_echoed
+    habit_asymmetric_get
+    habit_re_key_moves_the_name
+    habit_extension_values
+    habit_response_of_8192_bytes
+    habit_secret_without_a_use
 }

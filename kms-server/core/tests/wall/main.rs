@@ -16,6 +16,7 @@ mod errors_cryptography;
 mod errors_objects;
 mod errors_states;
 mod golden;
+mod habits;
 mod lifecycle;
 mod limits;
 mod locate;
