@@ -1,5 +1,5 @@
-//! The Python virtual environment with PyKMIP: made once, kept under Cargo's target directory, made again when Python
-//! or a pinned version changes.
+//! Python virtual environments with other people's clients: each made once, kept under Cargo's target directory, made again
+//! when Python or a pinned version changes.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,52 +11,89 @@ use crate::Skip;
 
 /// PyKMIP's version; the same as in requirements.txt.
 const PYKMIP: &str = "pykmip==0.11.0";
-const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 /// Seconds that pip waits for a package index that does not answer, and how often it asks again: a machine without
 /// network is to skip soon.
 const PIP_TIMEOUT_S: &str = "15";
 const PIP_RETRIES: &str = "1";
 
-/// A Python with PyKMIP.
+/// What an environment holds. Each has one of its own, so that what one of them cannot get does not skip the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packages {
+    /// PyKMIP, and its integration suite.
+    Pykmip,
+    /// libmongocrypt as MongoDB's drivers for Python use it.
+    Mongocrypt,
+    /// OpenStack Barbican, whose KMIP plugin stands on PyKMIP.
+    Barbican,
+}
+
+impl Packages {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pykmip => "pykmip-0.11.0",
+            Self::Mongocrypt => "mongocrypt",
+            Self::Barbican => "barbican",
+        }
+    }
+
+    /// The file that pins all versions, and what is in it.
+    fn requirements(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Pykmip => ("requirements.txt", include_str!("../python/requirements.txt")),
+            Self::Mongocrypt => ("mongocrypt.txt", include_str!("../python/mongocrypt.txt")),
+            Self::Barbican => ("barbican.txt", include_str!("../python/barbican.txt")),
+        }
+    }
+}
+
+/// A Python with packages.
 #[derive(Clone, Debug)]
 pub struct Python {
     environment: PathBuf,
 }
 
 impl Python {
+    /// The environment with PyKMIP and its suite; see [`Python::with`].
+    pub fn ready() -> Result<Self, Skip> {
+        Self::with(Packages::Pykmip)
+    }
+
     /// The environment, made where it is not there yet: that takes half a minute and the package index. Other processes
     /// that want it wait meanwhile.
     ///
     /// Fails where python3, its venv module, pip or the package index is missing.
-    pub fn ready() -> Result<Self, Skip> {
+    pub fn with(packages: Packages) -> Result<Self, Skip> {
         let version =
             output("python3", Command::new("python3").args(["-c", "import sys; print(sys.version)"]))?;
         let room = target_dir()?.join("interop");
         let disk = |error: std::io::Error| Skip::new(format_args!("{}: {error}", room.display()));
         fs::create_dir_all(&room).map_err(disk)?;
-        let lock = File::create(room.join("pykmip.lock")).map_err(disk)?;
+        let lock = File::create(room.join(format!("{}.lock", packages.name()))).map_err(disk)?;
         let _lock = Flock::lock(lock, FlockArg::LockExclusive)
             .map_err(|(_, errno)| Skip::new(format_args!("the lock of {}: {errno}", room.display())))?;
 
-        let python = Self { environment: room.join("pykmip-0.11.0") };
+        let python = Self { environment: room.join(packages.name()) };
         let stamp = python.environment.join("made-of.txt");
-        let made_of = format!("{version}\n{REQUIREMENTS}");
+        let made_of = format!("{version}\n{}", packages.requirements().1);
         if fs::read_to_string(&stamp).is_ok_and(|known| known == made_of) {
             return Ok(python);
         }
         if python.environment.exists() {
             fs::remove_dir_all(&python.environment).map_err(disk)?;
         }
-        python.make()?;
+        python.make(packages)?;
         // Last, so that what was interrupted is made again.
         fs::write(&stamp, made_of).map_err(disk)?;
         Ok(python)
     }
 
-    fn make(&self) -> Result<(), Skip> {
+    fn make(&self, packages: Packages) -> Result<(), Skip> {
         output("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&self.environment))?;
-        let requirements = source_dir().join("requirements.txt");
+        let requirements = source_dir().join(packages.requirements().0);
         output("pip install", self.pip("install").arg("--requirement").arg(requirements))?;
+        if packages != Packages::Pykmip {
+            return Ok(());
+        }
         // The wheel leaves the tests out.
         let downloads = self.environment.join("sdist");
         output(
@@ -98,7 +135,7 @@ fn source_dir() -> PathBuf {
 }
 
 /// Cargo's target directory, which is above the running program.
-fn target_dir() -> Result<PathBuf, Skip> {
+pub(crate) fn target_dir() -> Result<PathBuf, Skip> {
     let program =
         std::env::current_exe().map_err(|error| Skip::new(format_args!("this program: {error}")))?;
     let found = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
@@ -110,7 +147,7 @@ fn target_dir() -> Result<PathBuf, Skip> {
 /// Runs a program to its end, and returns what it prints.
 ///
 /// Fails with the last line that it writes to standard error.
-fn output(what: &str, command: &mut Command) -> Result<String, Skip> {
+pub(crate) fn output(what: &str, command: &mut Command) -> Result<String, Skip> {
     let output = command
         .stdin(Stdio::null())
         .output()
