@@ -7,10 +7,11 @@
 //! - [`Writer`] appends items to one buffer.
 //! - [`Node`] is an item on its own, for what has no type of its own.
 //! - [`text`] shows messages in logs, key material masked.
-//! - [`xml`] is KMIP's XML form, both ways.
+//! - [`xml`] is KMIP's XML form and [`json`] its JSON form, both ways.
 
 mod date;
 mod error;
+pub mod json;
 mod names;
 mod node;
 mod reader;

@@ -66,4 +66,21 @@ impl ItemType {
             _    => return None,
         })
     }
+
+    /// The type with this name, as the XML and JSON forms have it: that of `Debug`.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "Structure" => Self::Structure,
+            "Integer" => Self::Integer,
+            "LongInteger" => Self::LongInteger,
+            "BigInteger" => Self::BigInteger,
+            "Enumeration" => Self::Enumeration,
+            "Boolean" => Self::Boolean,
+            "TextString" => Self::TextString,
+            "ByteString" => Self::ByteString,
+            "DateTime" => Self::DateTime,
+            "Interval" => Self::Interval,
+            _ => return None,
+        })
+    }
 }

@@ -16,7 +16,7 @@
 
 mod error;
 mod read;
-mod value;
+pub(crate) mod value;
 mod write;
 
 pub use error::{Error, ErrorKind};

@@ -246,9 +246,8 @@ impl Messages<'_> {
     ) -> Result<Value, ErrorKind> {
         let item_type = match attributes.item_type.as_deref().map(str::trim) {
             None => ItemType::Structure,
-            Some(name) => {
-                type_named(name).ok_or_else(|| ErrorKind::UnknownType(name.chars().take(64).collect()))?
-            }
+            Some(name) => ItemType::named(name)
+                .ok_or_else(|| ErrorKind::UnknownType(name.chars().take(64).collect()))?,
         };
         let text = match (item_type, &attributes.value) {
             (ItemType::Structure, None) => return Ok(Value::Structure(Vec::new())),
@@ -310,20 +309,4 @@ impl<'a> Attributes<'a> {
         }
         Ok(all)
     }
-}
-
-fn type_named(name: &str) -> Option<ItemType> {
-    Some(match name {
-        "Structure" => ItemType::Structure,
-        "Integer" => ItemType::Integer,
-        "LongInteger" => ItemType::LongInteger,
-        "BigInteger" => ItemType::BigInteger,
-        "Enumeration" => ItemType::Enumeration,
-        "Boolean" => ItemType::Boolean,
-        "TextString" => ItemType::TextString,
-        "ByteString" => ItemType::ByteString,
-        "DateTime" => ItemType::DateTime,
-        "Interval" => ItemType::Interval,
-        _ => return None,
-    })
 }

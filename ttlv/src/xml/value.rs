@@ -34,7 +34,7 @@ impl Placeholders for NoPlaceholders {
 }
 
 /// The value that `text` stands for. `tag` is the one whose names count.
-pub(super) fn parse(
+pub(crate) fn parse(
     text: &str,
     item_type: ItemType,
     tag: Tag,
@@ -120,12 +120,12 @@ fn number(text: &str) -> Option<u32> {
     }
 }
 
-pub(super) fn hex_number32(hex: &str) -> Option<u32> {
+pub(crate) fn hex_number32(hex: &str) -> Option<u32> {
     u32::try_from(hex_number(hex)?).ok()
 }
 
 // `from_str_radix` alone would take a sign.
-fn hex_number(hex: &str) -> Option<u64> {
+pub(crate) fn hex_number(hex: &str) -> Option<u64> {
     if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) { u64::from_str_radix(hex, 16).ok() } else { None }
 }
 
@@ -144,7 +144,7 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 }
 
 /// A big integer of a multiple of eight bytes, at least eight, as the wire has it (KMIP 1.4 section 9.1.1.4).
-fn sign_extended(value: Vec<u8>) -> Vec<u8> {
+pub(crate) fn sign_extended(value: Vec<u8>) -> Vec<u8> {
     let length = value.len().max(1).next_multiple_of(8);
     if length == value.len() {
         return value;
