@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use kmip::enumeration::Operation;
 use kmip::{Kmip, ProtocolVersion, tag};
@@ -26,8 +27,34 @@ pub struct Case {
     pub family: String,
     /// Of its first request.
     pub version: ProtocolVersion,
+    /// How it asks to be carried over HTTPS; none for cases of any transport.
+    pub encoding: Option<Encoding>,
     /// What to do with it.
     pub plan: Plan,
+}
+
+/// How messages are carried over HTTPS (KMIP Additional Message Encodings 1.0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// application/octet-stream
+    Ttlv,
+    /// text/xml
+    Xml,
+    /// application/json
+    Json,
+}
+
+impl FromStr for Encoding {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "ttlv" => Ok(Self::Ttlv),
+            "xml" => Ok(Self::Xml),
+            "json" => Ok(Self::Json),
+            _ => Err("an encoding is ttlv, xml or json".to_owned()),
+        }
+    }
 }
 
 /// What to do with a case.
@@ -118,14 +145,15 @@ impl Case {
                 let version = messages.first().and_then(version_of);
                 let plan = match errata::of(&name) {
                     Some(errata::Fault::Skip(why)) => Plan::Skip(why.to_owned()),
-                    fault => pair(&family, messages, fault),
+                    fault => pair(messages, fault),
                 };
                 (version, plan)
             }
             Err(error) => (None, Plan::Skip(format!("it cannot be read: {error}"))),
         };
         let version = version.or_else(|| version_in(&name)).unwrap_or(ProtocolVersion::new(0, 0));
-        Self { name, family, version, plan }
+        let encoding = encoding(&name);
+        Self { name, family, version, encoding, plan }
     }
 
     /// Whether `next` may build on what this one leaves: the cases of a profile do (SASED-M-2 registers what SASED-M-3
@@ -147,10 +175,7 @@ fn messages(text: &str) -> Result<Vec<Node>, ttlv::xml::Error> {
 }
 
 /// Each request with the response of the same number.
-fn pair(family: &str, messages: Vec<Node>, fault: Option<errata::Fault>) -> Plan {
-    if family == ENCODINGS {
-        return Plan::Skip("not for this transport: it asks for HTTPS, JSON or XML".to_owned());
-    }
+fn pair(messages: Vec<Node>, fault: Option<errata::Fault>) -> Plan {
     let count = messages.len();
     let (requests, responses): (Vec<_>, Vec<_>) =
         messages.into_iter().partition(|message| message.tag == tag::REQUEST_MESSAGE);
@@ -237,6 +262,17 @@ fn family(name: &str) -> String {
     }
 }
 
+/// `MSGENC-JSON-M-1-14` asks for JSON. The profiles have each encoding over HTTPS.
+fn encoding(name: &str) -> Option<Encoding> {
+    let name = name.to_ascii_uppercase();
+    match name.strip_prefix(ENCODINGS)?.split('-').nth(1)? {
+        "HTTPS" => Some(Encoding::Ttlv),
+        "XML" => Some(Encoding::Xml),
+        "JSON" => Some(Encoding::Json),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,8 +322,18 @@ mod tests {
     fn a_request_of_the_server_is_not_for_this_transport() {
         let text = message("Request", "Put") + &message("Response", "Put");
         assert!(skipped(&Case::read("TC-NP-1-14".to_owned(), &text)).contains("not for this transport"));
-        let text = message("Request", "Query") + &message("Response", "Query");
-        assert!(skipped(&Case::read("MSGENC-JSON-M-1-14".to_owned(), &text)).contains("JSON"));
+    }
+
+    #[test]
+    fn the_cases_of_encodings_say_how_they_are_carried() {
+        for (name, expected) in [
+            ("MSGENC-HTTPS-M-1-10", Some(Encoding::Ttlv)),
+            ("MSGENC-XML-M-1-12", Some(Encoding::Xml)),
+            ("MSGENC-JSON-M-1-14", Some(Encoding::Json)),
+            ("SKLC-M-1-14", None),
+        ] {
+            assert_eq!(encoding(name), expected, "{name}");
+        }
     }
 
     #[test]

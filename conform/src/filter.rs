@@ -43,6 +43,7 @@ mod tests {
             name: name.to_owned(),
             family: family.to_owned(),
             version: ProtocolVersion::new(1, minor),
+            encoding: None,
             plan: Plan::Run(Vec::new()),
         };
         let cases = vec![

@@ -9,7 +9,7 @@ mod tests;
 use kmip::ProtocolVersion;
 use ttlv::{Limits, Node};
 
-use super::case::Exchange;
+use super::case::{Encoding, Exchange};
 use super::compare::{self, Difference, Known};
 use super::placeholder::Unbound;
 pub use clean::{Leftovers, message};
@@ -19,8 +19,14 @@ const RESPONSE_BYTES_MAX: usize = kmip::client::RESPONSE_BYTES_MAX_DEFAULT;
 
 /// Whoever takes a message and brings the answer.
 pub trait Wire {
-    /// A case begins: it gets a connection of its own, where there are connections.
-    fn begin(&mut self) {}
+    /// A case begins, which may ask to be carried in an encoding over HTTPS: it gets a connection of its own, where there
+    /// are connections. Or why it cannot be run here.
+    fn begin(&mut self, encoding: Option<Encoding>) -> Result<(), String> {
+        match encoding {
+            Some(_) => Err("not for this transport: it asks for HTTPS, JSON or XML".to_owned()),
+            None => Ok(()),
+        }
+    }
 
     /// One question, one answer; or why there is none, for people.
     fn ask(&mut self, request: &[u8]) -> impl Future<Output = Result<Vec<u8>, String>> + Send;

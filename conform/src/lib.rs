@@ -13,7 +13,7 @@ mod permitted;
 mod placeholder;
 pub mod report;
 
-pub use case::{Case, Plan};
+pub use case::{Case, Encoding, Plan};
 pub use compare::Difference;
 pub use judge::{Leftovers, Wire};
 pub use report::{Report, Row};
@@ -57,7 +57,9 @@ async fn one(
             return Row::new(case, report::Outcome::Skipped { reason: reason.clone() }, 0, 0);
         }
     };
-    wire.begin();
+    if let Err(reason) = wire.begin(case.encoding) {
+        return Row::new(case, report::Outcome::Skipped { reason }, 0, 0);
+    }
     if clean {
         Leftovers::of_names(case.version, exchanges, wire).await.destroy(case.version, wire).await;
     }

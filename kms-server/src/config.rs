@@ -19,6 +19,7 @@ use crate::certificate::{UnixSeconds, utc};
 use crate::identity::{self, Loaded};
 use crate::root_key::{RootKey, Source};
 use crate::session::Bounds;
+use crate::tls::Profile;
 
 /// A checked configuration. Paths are absolute or relative to the working directory.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `[kmip]`.
     pub kmip: Kmip,
+    /// `[https] listen`; none where KMIP over HTTPS is not served.
+    pub https_listen: Option<SocketAddr>,
     /// `[admin] listen`.
     pub admin_listen: SocketAddr,
     /// `[cluster]`, where this node is one of several or may become so.
@@ -60,6 +63,8 @@ pub struct Kmip {
     pub ca: Option<PathBuf>,
     /// Certificate and key as they were read.
     pub loaded: Loaded,
+    /// What of TLS is spoken, here and on `[https]`.
+    pub tls: Profile,
 }
 
 /// `[log]`.
@@ -135,12 +140,16 @@ impl Config {
             Source::File(path) => format!("file {}", path.display()),
             Source::Credential(name) => format!("systemd credential {name}"),
         };
+        let https = match self.https_listen {
+            Some(address) => address.to_string(),
+            None => "none".to_owned(),
+        };
         let cluster = match &self.cluster {
             Some(cluster) => format!("links on {}, reached at {}", cluster.listen, cluster.advertise),
             None => "none, this node stands alone".to_owned(),
         };
         format!(
-            "configuration is good\n  node         {}\n  data         {}\n  KMIP         {}\n  admin        {}\n  cluster      {cluster}\n  \
+            "configuration is good\n  node         {}\n  data         {}\n  KMIP         {}\n  HTTPS        {https}\n  admin        {}\n  cluster      {cluster}\n  \
              certificate  {}, valid to {}\n  SHA-1        {}\n  SHA-256      {}\n  root key     {root_key}\n  \
              audit        {audit}\n",
             self.node,
@@ -164,14 +173,15 @@ impl Config {
         let root_key = root_key(values, mistakes);
         let admin_listen = values.address("admin", "listen");
         let kmip_listen = values.address("kmip", "listen");
-        if admin_listen.port() != 0 && admin_listen == kmip_listen {
-            let line = values.line("admin", "listen");
-            mistakes.push(Mistake::key(
-                line,
-                "admin",
-                "listen",
-                format!("{admin_listen} is [kmip] listen too"),
-            ));
+        let https_listen = values.text("https", "listen").map(|_| values.address("https", "listen"));
+        let ports = [("kmip", Some(kmip_listen)), ("https", https_listen), ("admin", Some(admin_listen))];
+        for (at, (section, address)) in ports.iter().enumerate() {
+            let taken = ports[..at].iter().find(|(_, other)| other == address && address.is_some());
+            if let (Some((other, _)), Some(address)) = (taken, address.filter(|address| address.port() != 0))
+            {
+                let why = format!("{address} is [{other}] listen too");
+                mistakes.push(Mistake::key(values.line(section, "listen"), section, "listen", why));
+            }
         }
         let cluster = cluster::cluster(values, now, mistakes);
         let timing = cluster::timing(values, mistakes);
@@ -186,6 +196,7 @@ impl Config {
             node: values.text("node", "name")?,
             data_dir: data_dir?,
             kmip: kmip?,
+            https_listen,
             admin_listen,
             cluster,
             timing,
@@ -242,8 +253,14 @@ fn kmip(values: &Values, now: UnixSeconds, mistakes: &mut Vec<Mistake>) -> Optio
         mistakes.push(Mistake::key(values.line("kmip", "ca"), "kmip", "ca", why));
     }
     let (certificate, key) = (values.path("kmip", "certificate")?, values.path("kmip", "key")?);
-    match Loaded::read(&certificate, &key, now) {
-        Ok(loaded) => Some(Kmip { listen: values.address("kmip", "listen"), certificate, key, ca, loaded }),
+    let tls = Profile::of(values.text("kmip", "tls").as_deref());
+    let read = Loaded::read(&certificate, &key, now).and_then(|loaded| {
+        loaded.check_profile(&certificate, tls).map(|()| loaded).map_err(|error| vec![error])
+    });
+    match read {
+        Ok(loaded) => {
+            Some(Kmip { listen: values.address("kmip", "listen"), certificate, key, ca, loaded, tls })
+        }
         Err(errors) => {
             for error in errors {
                 let name = match &error {

@@ -18,6 +18,7 @@ use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
 use crate::certificate::{Certificate, UnixSeconds, utc};
+use crate::tls::{NotAllowed, Profile};
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +128,14 @@ pub enum IdentityError {
         /// The key file.
         key: PathBuf,
     },
+    /// The certificate is not as `[kmip] tls` wants it.
+    #[error("{}: {error}", path.display())]
+    Profile {
+        /// The certificate file.
+        path: PathBuf,
+        /// Why.
+        error: NotAllowed,
+    },
     /// The certificate's dates.
     #[error("{}: {error}; hint: renew it, every node behind one address must show the same", path.display())]
     Dates {
@@ -141,6 +150,12 @@ impl Loaded {
     /// Chain and key as TLS uses them.
     pub(crate) fn certified_key(&self) -> &CertifiedKey {
         &self.key
+    }
+
+    /// Whether the leaf, which came from `path`, may be shown under `profile`.
+    pub(crate) fn check_profile(&self, path: &Path, profile: Profile) -> Result<(), IdentityError> {
+        let leaf = self.key.cert.first().map_or(&[][..], |leaf| leaf.as_ref());
+        profile.check(leaf).map_err(|error| IdentityError::Profile { path: path.to_owned(), error })
     }
 
     /// Reads and checks the chain (leaf first) and its key, both PEM. Every mistake is reported, not only the first.
@@ -207,13 +222,19 @@ fn is_pair(chain: &[CertificateDer<'_>], private: &PrivateKeyDer<'_>) -> bool {
 pub struct Identity {
     certificate: PathBuf,
     key: PathBuf,
+    profile: Profile,
     current: ArcSwap<Loaded>,
 }
 
 impl Identity {
     /// Takes what was read from `certificate` and `key`.
     pub fn new(certificate: PathBuf, key: PathBuf, loaded: Loaded) -> Self {
-        Self { certificate, key, current: ArcSwap::from_pointee(loaded) }
+        Self { certificate, key, profile: Profile::Default, current: ArcSwap::from_pointee(loaded) }
+    }
+
+    /// Holds what is read later to a profile of TLS.
+    pub fn held_to(self, profile: Profile) -> Self {
+        Self { profile, ..self }
     }
 
     /// The leaf in force.
@@ -224,6 +245,7 @@ impl Identity {
     /// Reads the files again and says what changed. On any mistake the certificate in force stays.
     pub fn reload(&self, now: UnixSeconds) -> Result<String, Vec<IdentityError>> {
         let loaded = Loaded::read(&self.certificate, &self.key, now)?;
+        loaded.check_profile(&self.certificate, self.profile).map_err(|error| vec![error])?;
         let before = self.leaf();
         let after = loaded.leaf.clone();
         if before.sha256 == after.sha256 {

@@ -1,7 +1,7 @@
 //! The shell around kms-core: everything of the key server that touches the world. `main.rs` only starts it.
 //!
 //! The way of a request: [`listener`] accepts, [`tls`] and [`trust`] say who it is, [`framing`] cuts one message,
-//! [`session`] hands it to a [`session::Service`] and writes the answer. Rules about keys are not in here: they are
+//! [`session`] hands it to a [`session::Service`] and writes the answer; [`https`] does so for KMIP over HTTPS. Rules about keys are not in here: they are
 //! kms-core's. Plain key material passes only through [`seal`] and [`cryptography`], never through logs, metrics or [`audit`].
 
 pub mod admin;
@@ -15,6 +15,7 @@ pub mod disk;
 pub mod engine;
 pub mod entropy;
 pub mod framing;
+pub mod https;
 pub mod identity;
 pub mod join;
 pub mod links;

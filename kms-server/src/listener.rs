@@ -1,4 +1,4 @@
-//! The KMIP port: accepts, shakes hands, and hands each connection to a session.
+//! The KMIP port, and that of HTTPS: accepts, shakes hands, and hands each connection to a session.
 //!
 //! Handshakes without a client certificate, and connections that send nothing, are how vCenter looks at the server's
 //! certificate: they leave a debug line only. A refused certificate leaves a line that says why; nobody is locked out.
@@ -18,11 +18,13 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
+use ttlv::Limits;
 
 use crate::clock::Clock;
+use crate::https;
 use crate::metrics::{Handshake, Metrics};
 use crate::session::{Bounds, End, Service, Session};
-use crate::trust::{LiveTrust, Refused};
+use crate::trust::LiveTrust;
 
 /// Connections that the kernel may complete before they are accepted.
 const BACKLOG: i32 = 1024;
@@ -54,6 +56,19 @@ pub struct Kmip<S> {
     pub drain_timeout: Duration,
     /// The bounds of each connection.
     pub bounds: Bounds,
+    /// The bounds of TTLV decoding.
+    pub limits: Limits,
+    /// What is spoken inside TLS.
+    pub speaks: Speaks,
+}
+
+/// What is spoken inside TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// Messages in TTLV, one after the other.
+    Ttlv,
+    /// HTTP with messages in its bodies; see [`https`].
+    Http,
 }
 
 /// Opens the port. An unspecified IPv6 address takes IPv4 too.
@@ -147,8 +162,12 @@ impl<S: Service> Connection<S> {
             address: self.address,
             certificates: &certificates,
             bounds: &self.kmip.bounds,
+            limits: self.kmip.limits,
         };
-        let end = session.serve(&mut stream, draining).await;
+        let end = match self.kmip.speaks {
+            Speaks::Ttlv => session.serve(&mut stream, draining).await,
+            Speaks::Http => https::serve(session, stream, draining).await,
+        };
         self.log_end(&end);
     }
 
@@ -188,9 +207,7 @@ impl<S: Service> Connection<S> {
         };
         let (kind, why) = match tls {
             rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
-                let why =
-                    other.0.downcast_ref::<Refused>().map_or_else(|| tls.to_string(), Refused::to_string);
-                (Handshake::Refused, format!("client certificate refused: {why}"))
+                (Handshake::Refused, format!("client certificate refused: {}", other.0))
             }
             rustls::Error::InvalidCertificate(_) => {
                 (Handshake::Refused, format!("client certificate refused: {tls}"))
@@ -205,7 +222,8 @@ impl<S: Service> Connection<S> {
             rustls::Error::PeerIncompatible(_) => (
                 Handshake::Incompatible,
                 format!(
-                    "no common TLS version or cipher suite: {tls}; hint: TLS 1.2 with ECDHE-GCM or TLS 1.3"
+                    "no common TLS version or cipher suite: {tls}; hint: TLS 1.2 with ECDHE-GCM or TLS 1.3, unless \
+                     [kmip] tls says otherwise"
                 ),
             ),
             _ => {

@@ -10,6 +10,7 @@ use anyhow::Context;
 use daemon::life::{NotifyState, lifeline, notify};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, Health};
@@ -17,9 +18,10 @@ use crate::audit::Audit;
 use crate::certificate::utc;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::https;
 use crate::identity::Identity;
 use crate::links::{self, LinkIdentity};
-use crate::listener::{self, Kmip};
+use crate::listener::{self, Kmip, Speaks};
 use crate::metrics::Metrics;
 use crate::operator::{self, Operator};
 use crate::session::Service;
@@ -68,7 +70,8 @@ impl Shared {
             None => None,
         };
         let kmip = &config.kmip;
-        let identity = Identity::new(kmip.certificate.clone(), kmip.key.clone(), kmip.loaded.clone());
+        let identity =
+            Identity::new(kmip.certificate.clone(), kmip.key.clone(), kmip.loaded.clone()).held_to(kmip.tls);
         Ok(Self {
             trust: Arc::default(),
             clock,
@@ -102,17 +105,22 @@ where
     let hang_up = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
 
     let draining = shared.drain.subscribe();
-    let kmip = Arc::new(Kmip {
-        service: Arc::clone(&node),
-        tls: Arc::new(tls::server_config(shared.identity.clone(), shared.trust.clone())?),
-        trust: Arc::clone(&shared.trust),
-        clock: Arc::clone(&shared.clock),
-        metrics: Arc::clone(&shared.metrics),
-        connections_max: config.limits.connections_max,
-        handshake_timeout: config.limits.handshake_timeout,
-        drain_timeout: config.limits.drain_timeout,
-        bounds: config.limits.connection.clone(),
-    });
+    let tls = Arc::new(tls::server_config(shared.identity.clone(), shared.trust.clone(), config.kmip.tls)?);
+    let kmip = |speaks| {
+        Arc::new(Kmip {
+            service: Arc::clone(&node),
+            tls: Arc::clone(&tls),
+            trust: Arc::clone(&shared.trust),
+            clock: Arc::clone(&shared.clock),
+            metrics: Arc::clone(&shared.metrics),
+            connections_max: config.limits.connections_max,
+            handshake_timeout: config.limits.handshake_timeout,
+            drain_timeout: config.limits.drain_timeout,
+            bounds: config.limits.connection.clone(),
+            limits: config.limits.ttlv,
+            speaks,
+        })
+    };
     let admin = Arc::new(Admin {
         health: Arc::clone(&node),
         metrics: Arc::clone(&shared.metrics),
@@ -128,6 +136,14 @@ where
         .with_context(|| format!("cannot open the admin port {} ([admin] listen)", config.admin_listen))?;
     let kmip_port = listener::bind(config.kmip.listen)
         .with_context(|| format!("cannot open the KMIP port {} ([kmip] listen)", config.kmip.listen))?;
+    let kmip_at = kmip_port.local_addr()?;
+    let mut client_ports = vec![(kmip_port, kmip(Speaks::Ttlv))];
+    if let Some(address) = config.https_listen {
+        let port = listener::bind(address)
+            .with_context(|| format!("cannot open the port of HTTPS {address} ([https] listen)"))?;
+        info!(https = %port.local_addr()?, path = https::PATH, "open to KMIP over HTTPS");
+        client_ports.push((port, kmip(Speaks::Http)));
+    }
     let (drain_links, links_draining) = watch::channel(false);
     let mut link_task = None;
     if let (Some(cluster), Some(identity)) = (&config.cluster, &shared.links) {
@@ -140,11 +156,14 @@ where
         let served = links::serve(port, identity.clone(), handler, bounds, links_draining.clone());
         link_task = Some(tokio::spawn(served));
     }
-    let (kmip_at, admin_at) = (kmip_port.local_addr()?, admin_port.local_addr()?);
+    let admin_at = admin_port.local_addr()?;
 
     let admin_task = tokio::spawn(admin::serve(admin_port, admin));
     let operator_task = tokio::spawn(operator::serve(operator_port, node));
-    let kmip_task = tokio::spawn(listener::serve(kmip_port, kmip, draining));
+    let mut client_tasks = JoinSet::new();
+    for (port, kmip) in client_ports {
+        client_tasks.spawn(listener::serve(port, kmip, draining.clone()));
+    }
     let reload_task = tokio::spawn(reload_on(hang_up, shared.clone()));
     let leaf = shared.identity.leaf();
     info!(kmip = %kmip_at, admin = %admin_at, node = %config.node, certificate = %leaf, "serving");
@@ -159,10 +178,16 @@ where
     notify(&[NotifyState::Stopping]);
     info!("{ended}: no new connections; requests in hand are finished within drain_timeout_ms");
     shared.drain.send_replace(true);
-    match kmip_task.await {
-        Ok(0) => info!("drained"),
-        Ok(cut) => warn!("{cut} connections were cut: they had not finished within drain_timeout_ms"),
-        Err(error) => error!("the KMIP listener ended badly: {error}"),
+    let mut cut = 0;
+    while let Some(ended) = client_tasks.join_next().await {
+        match ended {
+            Ok(more) => cut += more,
+            Err(error) => error!("a listener for clients ended badly: {error}"),
+        }
+    }
+    match cut {
+        0 => info!("drained"),
+        _ => warn!("{cut} connections were cut: they had not finished within drain_timeout_ms"),
     }
     for task in [Some(admin_task), Some(operator_task)].into_iter().flatten() {
         task.abort();

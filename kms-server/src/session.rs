@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use ttlv::HEADER_BYTES;
+use ttlv::{HEADER_BYTES, Limits};
 
 use crate::clock::Clock;
 use crate::framing::{Frames, Next};
@@ -53,6 +53,10 @@ pub trait Service: Send + Sync + 'static {
     /// The future is dropped when `request_timeout_ms` passes; what it began may still be carried out.
     fn answer(&self, peer: &Peer, request: &[u8], answer: &mut Vec<u8>)
     -> impl Future<Output = After> + Send;
+
+    /// Answers what a client sent in another form than TTLV, `message_bytes` of it, which could not be read because of
+    /// `why`.
+    fn refuse_unreadable(&self, peer: &Peer, message_bytes: usize, why: &str, answer: &mut Vec<u8>);
 
     /// Answers a message from a peer without a client certificate, or whose client was removed meanwhile.
     fn answer_stranger(&self, address: SocketAddr, request: &[u8], answer: &mut Vec<u8>) -> After;
@@ -115,7 +119,7 @@ pub enum End {
 }
 
 /// Who is on the other side, asked again whenever the trust changes.
-struct Caller<'a> {
+pub(crate) struct Caller<'a> {
     address: SocketAddr,
     certificates: &'a [CertificateDer<'static>],
     trust: &'a LiveTrust,
@@ -125,7 +129,7 @@ struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    fn peer(&mut self) -> Option<&Peer> {
+    pub(crate) fn peer(&mut self) -> Option<&Peer> {
         let current = self.trust.current();
         if !self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &current)) {
             let who = match self.certificates {
@@ -153,9 +157,23 @@ pub struct Session<'a, S> {
     pub certificates: &'a [CertificateDer<'static>],
     /// The bounds.
     pub bounds: &'a Bounds,
+    /// The bounds of TTLV decoding, for who turns another form into it.
+    pub limits: Limits,
 }
 
-impl<S: Service> Session<'_, S> {
+impl<'a, S: Service> Session<'a, S> {
+    /// Who is on the other side, not looked up yet.
+    pub(crate) fn caller(&self) -> Caller<'a> {
+        Caller {
+            address: self.address,
+            certificates: self.certificates,
+            trust: self.trust,
+            clock: self.clock,
+            seen: None,
+            peer: None,
+        }
+    }
+
     /// Serves the connection until it ends, and says why it did. Closes it.
     pub async fn serve<T>(self, stream: &mut T, mut draining: watch::Receiver<bool>) -> End
     where
@@ -179,14 +197,7 @@ impl<S: Service> Session<'_, S> {
     {
         let mut frames = Frames::new(self.bounds.request_bytes_max);
         let mut answers = Vec::new();
-        let mut caller = Caller {
-            address: self.address,
-            certificates: self.certificates,
-            trust: self.trust,
-            clock: self.clock,
-            seen: None,
-            peer: None,
-        };
+        let mut caller = self.caller();
         let mut since = Instant::now();
         let mut was_partial = false;
         let alarm = sleep_until(since + self.bounds.idle_timeout);

@@ -1,34 +1,39 @@
 //! TLS as vCenter needs it: a client certificate is asked for but not demanded, and judged by our own trust.
 //!
 //! TLS 1.2 and 1.3, ECDHE with AES-GCM or ChaCha20-Poly1305. No session is resumed and no early data taken: rustls would not look
-//! at the client certificate again. No CA names are hinted, because pinned leaves have none.
+//! at the client certificate again. No CA names are hinted, because pinned leaves have none. [`Profile`] narrows it to Suite B.
 
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, ServerConfig,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerMisbehaved,
+    ServerConfig, SignatureScheme,
 };
 
+pub use self::profile::{NotAllowed, Profile};
 use crate::certificate::UnixSeconds;
 use crate::trust::LiveTrust;
 
-/// The server's side of every KMIP handshake: `identity` is what it shows, `trust` whom it knows.
+mod profile;
+
+/// The server's side of every KMIP handshake: `identity` is what it shows, `trust` whom it knows, `profile` what of TLS is
+/// spoken.
 ///
 /// Fails only when the cryptography provider supports none of the protocol versions.
 pub fn server_config(
     identity: Arc<dyn ResolvesServerCert>,
     trust: Arc<LiveTrust>,
+    profile: Profile,
 ) -> Result<ServerConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = ClientVerifier::new(trust, &provider);
+    let provider = Arc::new(profile.provider());
+    let verifier = ClientVerifier { profile, ..ClientVerifier::new(trust, &provider) };
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_protocol_versions(profile.versions())?
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(identity);
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -47,12 +52,13 @@ pub(crate) fn seconds(now: UnixTime) -> UnixSeconds {
 pub struct ClientVerifier {
     trust: Arc<LiveTrust>,
     algorithms: WebPkiSupportedAlgorithms,
+    profile: Profile,
 }
 
 impl ClientVerifier {
     /// A verifier that looks at what is in force in `trust` at each handshake.
     pub fn new(trust: Arc<LiveTrust>, provider: &CryptoProvider) -> Self {
-        Self { trust, algorithms: provider.signature_verification_algorithms }
+        Self { trust, algorithms: provider.signature_verification_algorithms, profile: Profile::Default }
     }
 }
 
@@ -75,6 +81,9 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        if let Err(not_allowed) = self.profile.check(end_entity) {
+            return Err(CertificateError::Other(OtherError(Arc::new(not_allowed))).into());
+        }
         let mut chain = Vec::with_capacity(1 + intermediates.len());
         chain.push(end_entity.clone());
         chain.extend_from_slice(intermediates);
@@ -91,6 +100,9 @@ impl ClientCertVerifier for ClientVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if !self.profile.allows(signed.scheme) {
+            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        }
         certs::possession::tls12(&self.algorithms, message, certificate, signed)
     }
 
@@ -104,6 +116,8 @@ impl ClientCertVerifier for ClientVerifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        let mut schemes = self.algorithms.supported_schemes();
+        schemes.retain(|scheme| self.profile.allows(*scheme));
+        schemes
     }
 }

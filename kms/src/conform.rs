@@ -2,6 +2,8 @@
 //!
 //! The crate `conform` judges; here are the way to the server and the words.
 
+mod web;
+
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +12,7 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use conform::filter::{self, Only};
 use conform::report::{self, Report};
-use conform::{Case, Wire, case, judge};
+use conform::{Case, Encoding, Wire, case, judge};
 use indicatif::{ProgressBar, ProgressStyle};
 use kmip::ProtocolVersion;
 use kmip::client::{Client, ClientConfig, ClientError, Connection, ServerTrust};
@@ -19,6 +21,7 @@ use ttlv::{Node, Value};
 
 use crate::Outcome;
 use crate::print::{self, Format, Sign};
+use web::Web;
 
 /// Cases from which on a run shows how far it is.
 const PROGRESS_CASES_MIN: usize = 5;
@@ -35,6 +38,7 @@ Examples:
   kms conform cases 127.0.0.1:5696 --cert cert.pem --key key.pem --ca ca.pem
   kms conform cases kms1:5696 … --only SKLC --only SKFF/1.4   a family, and one at one version
   kms conform cases kms1:5696 … --show SKLC-M-1-14            one case with all its messages
+  kms conform cases kms1:5696 … --https kms1:5695 --encoding json   all of them over HTTPS, as JSON
   kms conform cases kms1:5696 … --clean -o json               after a run that was interrupted
   kms conform cases kms1:5696 kms2:5696 …                     each request at the next node
 
@@ -58,6 +62,13 @@ pub(crate) struct Arguments {
     /// The CA of the server's certificate, PEM
     #[arg(long, value_name = "FILE")]
     ca: PathBuf,
+    /// Where the server takes KMIP over HTTPS, POST /kmip: cases that ask for it run there, each in its encoding; may be
+    /// repeated for the nodes of a cluster
+    #[arg(long, value_name = "HOST:PORT")]
+    https: Vec<String>,
+    /// Send all other cases over HTTPS too, in this encoding: ttlv, xml or json
+    #[arg(long, value_name = "ENCODING", requires = "https")]
+    encoding: Option<Encoding>,
     /// Run only these: a family, a version, a name, or more of them with / between; may be repeated
     #[arg(long, value_name = "FAMILY/VERSION/NAME", num_args = 1..)]
     only: Vec<String>,
@@ -152,6 +163,12 @@ fn table(report: &Report) {
 /// The ways to the server's nodes; each request takes the next.
 struct Line {
     ways: VecDeque<Way>,
+    /// The same over HTTPS, where the operator named them.
+    webs: VecDeque<Web>,
+    /// How the operator wants cases carried that do not care; none for TTLV over TLS alone.
+    wanted: Option<Encoding>,
+    /// How the case that runs is carried.
+    encoding: Option<Encoding>,
 }
 
 /// One node; connects where it is not connected, again after a failure.
@@ -164,15 +181,19 @@ impl Line {
     fn new(arguments: &Arguments) -> anyhow::Result<Self> {
         let [ca, cert, key] = [&arguments.ca, &arguments.cert, &arguments.key].map(|path| read(path));
         let (ca, cert, key) = (ca?, cert?, key?);
-        let mut ways = VecDeque::new();
-        for address in &arguments.addresses {
+        let config = |address: &String| {
             // A key server is often asked for by an address that its certificate does not carry; the CA is its own.
             let trust = ServerTrust::Ca { pem: ca.clone(), verify_name: false };
-            let builder = ClientConfig::builder(address, trust);
-            let config = builder.identity_pem(cert.clone(), key.clone()).build()?;
-            ways.push_back(Way { config, connection: None });
+            ClientConfig::builder(address, trust).identity_pem(cert.clone(), key.clone()).build()
+        };
+        let (mut ways, mut webs) = (VecDeque::new(), VecDeque::new());
+        for address in &arguments.addresses {
+            ways.push_back(Way { config: config(address)?, connection: None });
         }
-        Ok(Self { ways })
+        for address in &arguments.https {
+            webs.push_back(Web::new(config(address)?));
+        }
+        Ok(Self { ways, webs, wanted: arguments.encoding, encoding: None })
     }
 
     /// Whether each node answers at all: with TLS 1.3 a client that it does not trust learns so at the first answer.
@@ -201,11 +222,24 @@ impl Way {
 }
 
 impl Wire for Line {
-    fn begin(&mut self) {
+    fn begin(&mut self, encoding: Option<Encoding>) -> Result<(), String> {
+        if encoding.is_some() && self.webs.is_empty() {
+            return Err(
+                "not for this transport: it asks for HTTPS, which --https says where to find".to_owned()
+            );
+        }
         self.ways.iter_mut().for_each(|way| way.connection = None);
+        self.webs.iter_mut().for_each(Web::hang_up);
+        self.encoding = encoding.or(self.wanted);
+        Ok(())
     }
 
     async fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, String> {
+        if let Some(encoding) = self.encoding {
+            self.webs.rotate_left(1);
+            let Some(web) = self.webs.back_mut() else { return Err("no node is named".to_owned()) };
+            return web.ask(encoding, request).await;
+        }
         self.ways.rotate_left(1);
         let Some(way) = self.ways.back_mut() else { return Err("no node is named".to_owned()) };
         way.exchange(request).await.map_err(|error| error.to_string())

@@ -20,7 +20,7 @@ pub(crate) mod value;
 mod write;
 
 pub use error::{Error, ErrorKind};
-pub use read::{Document, Messages, ReadOptions, read};
+pub use read::{Document, Messages, ReadOptions, read, read_within};
 pub use value::{NoPlaceholders, Placeholders};
 pub use write::{write, write_all};
 

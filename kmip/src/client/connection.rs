@@ -128,6 +128,11 @@ impl Connection {
         }
     }
 
+    /// What it stands on, for who speaks something else over it, such as HTTP.
+    pub fn into_stream(self) -> TlsStream<TcpStream> {
+        self.stream
+    }
+
     /// Whether nothing has come since the last answer, the connection's end included, as far as the system knows now. One
     /// that is not quiet is to be dropped: what came may have been read.
     pub fn is_quiet(&mut self) -> bool {

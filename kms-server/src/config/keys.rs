@@ -6,6 +6,7 @@ use daemon::settings::Kind::{Choice, Ip, Name, Number, Path, Switch};
 use daemon::settings::{Key, Kind, Table, key};
 
 use crate::operator::check_name;
+use crate::tls::Profile;
 
 /// What `kms-server` can be told.
 pub static TABLE: Table = Table {
@@ -29,6 +30,9 @@ const KEYS: &[Key] = &[
     key("kmip", "certificate", Path, Required, "PEM chain shown to clients, leaf first; the same on every node."),
     key("kmip", "key", Path, Required, "Its PEM private key; 0600, or 0640 for the server's group."),
     key("kmip", "ca", Path, Unset, "PEM certificate of the CA that is given to clients."),
+    key("kmip", "tls", Choice(Profile::NAMES), Says("default"), "default is TLS 1.2 and 1.3; suite-b-128 and suite-b-192 are TLS 1.2 with ECDHE-ECDSA and AES-GCM, and certificates on P-256 or P-384, or on P-384 alone. For [https] too."),
+
+    key("https", "listen", Kind::Address(["0.0.0.0:5695", "[::]:5695"]), Unset, "The port of KMIP over HTTPS, POST /kmip with TTLV, XML or JSON; it shows [kmip] certificate. Without it there is none."),
 
     key("admin", "listen", ADDRESS, Says("127.0.0.1:5698"), "/livez, /readyz and /metrics, plain HTTP."),
 

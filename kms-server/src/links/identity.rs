@@ -178,9 +178,9 @@ impl Material {
         let loaded = Loaded::read(certificate, key, now).map_err(|found| {
             mistakes.extend(found.into_iter().map(|error| match error {
                 IdentityError::Dates { path, error } => LinkIdentityError::Dates { path, error },
-                other @ (IdentityError::File(_) | IdentityError::Mismatch { .. }) => {
-                    LinkIdentityError::Node(other)
-                }
+                other @ (IdentityError::File(_)
+                | IdentityError::Mismatch { .. }
+                | IdentityError::Profile { .. }) => LinkIdentityError::Node(other),
             }));
         });
         let (Ok(authorities), Ok(loaded)) = (authorities, loaded) else { return Err(mistakes) };

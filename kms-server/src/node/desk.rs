@@ -48,6 +48,19 @@ impl Desk {
         After::KeepOpen
     }
 
+    /// Answers what a client sent in another form than TTLV and that cannot be read.
+    pub(super) fn refuse_unreadable(
+        &self,
+        peer: &Peer,
+        message_bytes: usize,
+        why: &str,
+        answer: &mut Vec<u8>,
+    ) {
+        let refusal = Refusal::invalid_message(format!("the message cannot be read: {why}"));
+        let outcome = refuse_message(ProtocolVersion::V1_0, self.state().clock.unix_seconds(), &refusal);
+        self.deliver(Who::of(peer, message_bytes), None, outcome, answer);
+    }
+
     /// Answers a message of somebody whom no registered client's certificate stands for.
     pub(super) fn answer_stranger(&self, address: SocketAddr, request: &[u8], answer: &mut Vec<u8>) -> After {
         let version = RequestMessage::version_of(request).unwrap_or(ProtocolVersion::V1_0);

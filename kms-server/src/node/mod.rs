@@ -168,6 +168,10 @@ impl Service for Node {
         self.desk.answer(peer, request, answer).await
     }
 
+    fn refuse_unreadable(&self, peer: &Peer, message_bytes: usize, why: &str, answer: &mut Vec<u8>) {
+        self.desk.refuse_unreadable(peer, message_bytes, why, answer);
+    }
+
     fn answer_stranger(&self, address: SocketAddr, request: &[u8], answer: &mut Vec<u8>) -> After {
         self.desk.answer_stranger(address, request, answer)
     }

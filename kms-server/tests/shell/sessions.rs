@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kms_server::clock::Clock;
+use kms_server::https;
+use kms_server::listener::Speaks;
 use kms_server::session::{After, End, Peer, Service, Session};
 use kms_server::trust::{LiveTrust, Way};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -15,9 +17,9 @@ use crate::support::*;
 
 /// Answers with as many bytes as the request has, once it is let.
 #[derive(Default)]
-struct Slow {
+pub(crate) struct Slow {
     asked: Notify,
-    go: Notify,
+    pub(crate) go: Notify,
 }
 
 impl Service for Slow {
@@ -29,6 +31,8 @@ impl Service for Slow {
         After::KeepOpen
     }
 
+    fn refuse_unreadable(&self, _: &Peer, _: usize, _: &str, _: &mut Vec<u8>) {}
+
     fn answer_stranger(&self, _: SocketAddr, _: &[u8], _: &mut Vec<u8>) -> After {
         After::Close
     }
@@ -36,14 +40,18 @@ impl Service for Slow {
     fn refuse_oversized(&self, _: SocketAddr, _: &[u8; 8], _: &mut Vec<u8>) {}
 }
 
-struct Running {
-    client: DuplexStream,
-    service: Arc<Slow>,
+pub(crate) struct Running {
+    pub(crate) client: DuplexStream,
+    pub(crate) service: Arc<Slow>,
     drain: watch::Sender<bool>,
-    end: JoinHandle<End>,
+    pub(crate) end: JoinHandle<End>,
 }
 
 fn start(pipe_bytes: usize) -> Running {
+    start_speaking(Speaks::Ttlv, pipe_bytes)
+}
+
+pub(crate) fn start_speaking(speaks: Speaks, pipe_bytes: usize) -> Running {
     let (client, mut server) = duplex(pipe_bytes);
     let service = Arc::new(Slow::default());
     let (drain, draining) = watch::channel(false);
@@ -59,8 +67,12 @@ fn start(pipe_bytes: usize) -> Running {
             address: ([192, 0, 2, 1], 1).into(),
             certificates: &[leaf.der()],
             bounds: &bounds(),
+            limits: ttlv::Limits::default(),
         };
-        session.serve(&mut server, draining).await
+        match speaks {
+            Speaks::Ttlv => session.serve(&mut server, draining).await,
+            Speaks::Http => https::serve(session, server, draining).await,
+        }
     });
     Running { client, service, drain, end }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use kms_core::{Client, Rights, Tenant};
 use kms_server::identity::{Identity, Loaded};
-use kms_server::listener::{self, Kmip};
+use kms_server::listener::{self, Kmip, Speaks};
 use kms_server::metrics::Metrics;
 use kms_server::session::{After, Bounds, Peer, Service};
-use kms_server::tls;
+use kms_server::tls::{self, Profile};
 use kms_server::trust::{LiveTrust, Registration, Trust, Way};
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
@@ -45,6 +45,8 @@ pub(crate) struct Make<'a> {
     pub(crate) is_ca: bool,
     pub(crate) version_1: bool,
     pub(crate) rsa: bool,
+    /// On P-384, signed with SHA-384; on P-256 with SHA-256 otherwise.
+    pub(crate) p384: bool,
     pub(crate) for_servers_only: bool,
     /// Days from now.
     pub(crate) dates: (i64, i64),
@@ -58,6 +60,7 @@ impl Default for Make<'_> {
             is_ca: false,
             version_1: false,
             rsa: false,
+            p384: false,
             for_servers_only: false,
             dates: (-1, 30),
         }
@@ -73,7 +76,8 @@ impl Make<'_> {
         let key = if self.rsa {
             PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap()
         } else {
-            let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+            let curve = if self.p384 { Nid::SECP384R1 } else { Nid::X9_62_PRIME256V1 };
+            let group = EcGroup::from_curve_name(curve).unwrap();
             PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
         };
         let mut name = X509NameBuilder::new().unwrap();
@@ -97,7 +101,8 @@ impl Make<'_> {
         if self.for_servers_only {
             builder.append_extension(ExtendedKeyUsage::new().server_auth().build().unwrap()).unwrap();
         }
-        builder.sign(self.issuer.map_or(&key, |issuer| &issuer.key), MessageDigest::sha256()).unwrap();
+        let digest = if self.p384 { MessageDigest::sha384() } else { MessageDigest::sha256() };
+        builder.sign(self.issuer.map_or(&key, |issuer| &issuer.key), digest).unwrap();
         Pair { x509: builder.build(), key }
     }
 }
@@ -144,6 +149,10 @@ impl Service for Named {
         After::KeepOpen
     }
 
+    fn refuse_unreadable(&self, peer: &Peer, bytes: usize, why: &str, answer: &mut Vec<u8>) {
+        answer.extend(format!("{} {bytes} {why}\n", peer.client.name).bytes());
+    }
+
     fn answer_stranger(&self, _: SocketAddr, _: &[u8], answer: &mut Vec<u8>) -> After {
         answer.extend(b"stranger\n");
         After::Close
@@ -182,20 +191,41 @@ pub(crate) struct Port {
 }
 
 pub(crate) fn identity(dir: &std::path::Path) -> Identity {
-    Make { name: "kms.example.test", ..Make::default() }.make().write(dir, "server");
+    identity_of(dir, &Make { name: "kms.example.test", ..Make::default() }.make())
+}
+
+fn identity_of(dir: &std::path::Path, pair: &Pair) -> Identity {
+    pair.write(dir, "server");
     let (certificate, key) = (dir.join("server.pem"), dir.join("server.key"));
     let loaded = Loaded::read(&certificate, &key, now()).unwrap();
     Identity::new(certificate, key, loaded)
 }
 
 pub(crate) fn open(registrations: &[Registration], connections_max: usize) -> Port {
+    open_for(Speaks::Ttlv, registrations, connections_max)
+}
+
+pub(crate) fn open_for(speaks: Speaks, registrations: &[Registration], connections_max: usize) -> Port {
+    let server = Make { name: "kms.example.test", ..Make::default() }.make();
+    open_with(speaks, Profile::Default, &server, registrations, connections_max)
+}
+
+pub(crate) fn open_with(
+    speaks: Speaks,
+    profile: Profile,
+    server: &Pair,
+    registrations: &[Registration],
+    connections_max: usize,
+) -> Port {
     let dir = tempfile::tempdir().unwrap();
     let live = Arc::new(LiveTrust::default());
     live.replace(trust(registrations));
     let metrics = Arc::new(Metrics::new("0", "node1"));
     let kmip = Kmip {
         service: Arc::new(Named),
-        tls: Arc::new(tls::server_config(Arc::new(identity(dir.path())), live.clone()).unwrap()),
+        tls: Arc::new(
+            tls::server_config(Arc::new(identity_of(dir.path(), server)), live.clone(), profile).unwrap(),
+        ),
         trust: live.clone(),
         clock: Arc::default(),
         metrics: metrics.clone(),
@@ -203,6 +233,8 @@ pub(crate) fn open(registrations: &[Registration], connections_max: usize) -> Po
         handshake_timeout: Duration::from_secs(10),
         drain_timeout: Duration::from_secs(10),
         bounds: bounds(),
+        limits: ttlv::Limits { message_bytes_max: bounds().request_bytes_max, ..ttlv::Limits::default() },
+        speaks,
     };
     let listener = listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();

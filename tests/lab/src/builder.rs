@@ -65,6 +65,12 @@ impl Builder {
         self
     }
 
+    /// KMIP over HTTPS on every node, at its `https_address`.
+    pub fn https(self) -> Self {
+        // Each node puts its own address there.
+        self.set("https", "listen", String::new())
+    }
+
     /// A key of `[limits]`.
     pub fn limit(self, key: &str, value: u64) -> Self {
         self.set("limits", key, value.to_string())

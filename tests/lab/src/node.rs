@@ -39,6 +39,8 @@ pub struct NodeHandle {
     pub dir: PathBuf,
     /// Where it serves KMIP. The same after every start.
     pub kmip_address: SocketAddr,
+    /// Where it serves KMIP over HTTPS, in a laboratory that was built with it.
+    pub https_address: SocketAddr,
     /// Where it serves /livez, /readyz and /metrics.
     pub admin_address: SocketAddr,
     /// Where the others of its cluster reach it; none for a lone node.
@@ -74,8 +76,9 @@ pub struct Refused {
 impl NodeHandle {
     /// With `link_host` it is one of a cluster, whose links go out from and come in at that address.
     pub(crate) fn make(dir: PathBuf, name: String, settings: &Settings, link_host: Option<Ipv4Addr>) -> Self {
-        let mut ports = vec![reserve(Ipv4Addr::LOCALHOST), reserve(Ipv4Addr::LOCALHOST)];
-        let [kmip_address, admin_address] = [ports[0].local_addr().unwrap(), ports[1].local_addr().unwrap()];
+        let mut ports: Vec<_> = (0..3).map(|_| reserve(Ipv4Addr::LOCALHOST)).collect();
+        let [kmip_address, admin_address, https_address] =
+            [0, 1, 2].map(|at| ports[at].local_addr().unwrap());
         let mut all = Settings::new();
         let mut set = |section: &str, key: &str, value: String| {
             all.insert((section.to_owned(), key.to_owned()), value);
@@ -103,10 +106,14 @@ impl NodeHandle {
             address
         });
         all.extend(settings.clone());
+        if let Some(listen) = all.get_mut(&("https".to_owned(), "listen".to_owned())) {
+            *listen = quoted(&https_address.to_string());
+        }
         Self {
             name,
             dir,
             kmip_address,
+            https_address,
             admin_address,
             link_address,
             number: OnceLock::new(),

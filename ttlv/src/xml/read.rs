@@ -34,7 +34,12 @@ impl Default for ReadOptions {
 ///
 /// Fails when it holds none or more than one ([`ErrorKind::NotOne`]), and as [`Messages::next_message`].
 pub fn read(text: &str, vocabulary: &dyn Vocabulary) -> Result<Node, Error> {
-    let document = Document::new(text, ReadOptions::default());
+    read_within(text, ReadOptions::default().limits, vocabulary)
+}
+
+/// As [`read`], within bounds of the caller's.
+pub fn read_within(text: &str, limits: Limits, vocabulary: &dyn Vocabulary) -> Result<Node, Error> {
+    let document = Document::new(text, ReadOptions { limits, ..ReadOptions::default() });
     let mut nodes = document.read(vocabulary, &mut NoPlaceholders)?;
     match (nodes.pop(), nodes.len()) {
         (Some(node), 0) => Ok(node),
