@@ -211,6 +211,31 @@ attributes! {
     AlwaysSensitive,                "Always Sensitive",                 ALWAYS_SENSITIVE,                 Boolean,     Yes, Server, Yes,               No,                No,          No,  All,                       V1_4, 3.49, [Create, CreateKeyPair, Register, DeriveKey, ReKey, ReKeyKeyPair, ModifyAttribute];
     Extractable,                    "Extractable",                      EXTRACTABLE,                      Boolean,     Yes, Either, Yes,               Yes,               No,          No,  All,                       V1_4, 3.50, [Create, CreateKeyPair, Register, DeriveKey, Certify, ReCertify, ReKey, ReKeyKeyPair];
     NeverExtractable,               "Never Extractable",                NEVER_EXTRACTABLE,                Boolean,     Yes, Server, Yes,               No,                No,          No,  All,                       V1_4, 3.51, [Create, CreateKeyPair, Register, DeriveKey, ReKey, ReKeyKeyPair, ModifyAttribute];
+//  Those whose names the tag table of 1.4 brings, without a section of their own in chapter 3.
+    CertificateSubjectCn,           "Certificate Subject CN",           CERTIFICATE_SUBJECT_CN,           TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectO,            "Certificate Subject O",            CERTIFICATE_SUBJECT_O,            TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectOu,           "Certificate Subject OU",           CERTIFICATE_SUBJECT_OU,           TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectEmail,        "Certificate Subject Email",        CERTIFICATE_SUBJECT_EMAIL,        TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectC,            "Certificate Subject C",            CERTIFICATE_SUBJECT_C,            TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectSt,           "Certificate Subject ST",           CERTIFICATE_SUBJECT_ST,           TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectL,            "Certificate Subject L",            CERTIFICATE_SUBJECT_L,            TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectUid,          "Certificate Subject UID",          CERTIFICATE_SUBJECT_UID,          TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectSerialNumber, "Certificate Subject Serial Number", CERTIFICATE_SUBJECT_SERIAL_NUMBER, TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectTitle,        "Certificate Subject Title",        CERTIFICATE_SUBJECT_TITLE,        TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectDc,           "Certificate Subject DC",           CERTIFICATE_SUBJECT_DC,           TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateSubjectDnQualifier,  "Certificate Subject DN Qualifier", CERTIFICATE_SUBJECT_DN_QUALIFIER, TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerCn,            "Certificate Issuer CN",            CERTIFICATE_ISSUER_CN,            TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerO,             "Certificate Issuer O",             CERTIFICATE_ISSUER_O,             TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerOu,            "Certificate Issuer OU",            CERTIFICATE_ISSUER_OU,            TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerEmail,         "Certificate Issuer Email",         CERTIFICATE_ISSUER_EMAIL,         TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerC,             "Certificate Issuer C",             CERTIFICATE_ISSUER_C,             TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerSt,            "Certificate Issuer ST",            CERTIFICATE_ISSUER_ST,            TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerL,             "Certificate Issuer L",             CERTIFICATE_ISSUER_L,             TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerUid,           "Certificate Issuer UID",           CERTIFICATE_ISSUER_UID,           TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerSerialNumber,  "Certificate Issuer Serial Number", CERTIFICATE_ISSUER_SERIAL_NUMBER, TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerTitle,         "Certificate Issuer Title",         CERTIFICATE_ISSUER_TITLE,         TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerDc,            "Certificate Issuer DC",            CERTIFICATE_ISSUER_DC,            TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
+    CertificateIssuerDnQualifier,   "Certificate Issuer DN Qualifier",  CERTIFICATE_ISSUER_DN_QUALIFIER,  TextString,  No,  Server, No,                No,                No,          Yes, X509Certificates,          V1_4, 9.1,  [Register, Certify, ReCertify];
 }
 
 /// Where to look first for a name: slots of a hash table made at compile time, each a place in [`RULES`] or empty.
@@ -295,8 +320,9 @@ mod tests {
 
     #[test]
     fn each_version_has_as_many_attributes_as_its_specification_lists() {
-        let known = |version| RULES.iter().filter(|rule| rule.introduced <= version).count();
         // Sections of chapter 3 less the one on Custom Attributes.
+        let listed = || RULES.iter().filter(|rule| rule.section.starts_with("3."));
+        let known = |version| listed().filter(|rule| rule.introduced <= version).count();
         assert_eq!(known(ProtocolVersion::V1_0), 32);
         assert_eq!(known(ProtocolVersion::V1_1), 38);
         assert_eq!(known(ProtocolVersion::V1_2), 42);

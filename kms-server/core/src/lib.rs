@@ -23,6 +23,7 @@ mod sharing;
 mod size;
 mod usage;
 mod wrapping;
+mod x509;
 
 pub use authorise::{Authorised, authorise};
 pub use client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};

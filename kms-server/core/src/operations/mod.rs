@@ -2,6 +2,7 @@
 
 mod activate;
 mod add_attribute;
+mod certificate;
 mod check;
 pub(crate) mod cipher;
 mod create;

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use ttlv::{Value, Writer};
 use zeroize::Zeroizing;
 
-use super::Call;
+use super::{Call, certificate};
 use crate::attributes::NewAttributes;
 use crate::{Event, Id, Refusal};
 
@@ -54,9 +54,7 @@ pub(super) fn describe(object: &ManagedObject, attributes: &mut NewAttributes) -
         }
     }
     if let ManagedObject::Certificate { certificate_type, certificate_value } = object {
-        let bytes = i32::try_from(certificate_value.len()).unwrap_or(i32::MAX);
-        attributes.set(StandardAttribute::CertificateType, Value::Enumeration(certificate_type.number()));
-        attributes.set(StandardAttribute::CertificateLength, Value::Integer(bytes));
+        certificate::describe(*certificate_type, certificate_value, attributes)?;
     }
     let cryptographic = !matches!(object, ManagedObject::Template(_) | ManagedObject::OpaqueObject { .. });
     if cryptographic {
@@ -183,8 +181,9 @@ fn digest(object: &ManagedObject) -> Option<Digest> {
         key_format_type,
     };
     match object {
+        // A certificate has no Key Format Type of its own; the public test case TC-CERTATTR-1 has it so.
         ManagedObject::Certificate { certificate_value, .. } => {
-            Some(of(certificate_value, Some(KeyFormatType::X509)))
+            Some(of(certificate_value, Some(KeyFormatType::Raw)))
         }
         ManagedObject::OpaqueObject { opaque_data_value, .. } => {
             Some(of(opaque_data_value.danger_bytes(), None))

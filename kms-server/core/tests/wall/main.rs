@@ -10,6 +10,7 @@
 
 mod attributes;
 mod batches;
+mod certificates;
 mod common;
 mod errors_attributes;
 mod errors_cryptography;

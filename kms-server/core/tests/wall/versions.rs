@@ -18,7 +18,7 @@ fn full() -> World {
         crate::common::create(attributes),
         format!("Register {{ ObjectType=SymmetricKey TemplateAttribute {{}} SymmetricKey {{ {key} }} }}"),
         format!("Register {{ ObjectType=PGPKey TemplateAttribute {{}} PGPKey {{ PGPKeyVersion=4 {key} }} }}"),
-        "Register { ObjectType=Certificate TemplateAttribute {} Certificate { CertificateType=X_509 CertificateValue=0x3082 } }".into(),
+        crate::certificates::register("X_509", crate::common::certificates::EC, ""),
         "Register { ObjectType=Template TemplateAttribute {} Template { \"Description\"=\"1.4\" \"Link\" { LinkType=ParentLink LinkedObjectIdentifier=\"1.2\" } } }".into(),
         "Register { ObjectType=SymmetricKey TemplateAttribute {} SymmetricKey { KeyBlock { KeyFormatType=Raw KeyValue { KeyMaterial=0x0001020304050607 } CryptographicAlgorithm=ChaCha20 CryptographicLength=64 } } }".into(),
     ] {

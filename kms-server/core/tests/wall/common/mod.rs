@@ -1,6 +1,7 @@
 //! A world to ask things of: objects, clients, a clock that the test moves, seeded entropy, and a vault that seals
 //! nothing but knows what it was told.
 
+pub mod certificates;
 pub mod invariants;
 pub mod text;
 pub mod toy;
