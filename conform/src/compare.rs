@@ -156,7 +156,10 @@ impl Comparer {
                     (left, right) = (rest_left, rest_right);
                 }
                 ([a, rest @ ..], _) if !within(right, a.tag) && self.may_be_absent(parent, a) => left = rest,
-                (_, [b, rest @ ..]) if !within(left, b.tag) && self.may_be_added(parent, b) => right = rest,
+                (_, [b, rest @ ..]) if !within(left, b.tag) && self.may_be_added(parent, b) => {
+                    self.whole(b)?;
+                    right = rest;
+                }
                 (_, [b, ..]) if !within(left, b.tag) => {
                     let got = b.nodes.first().map(|node| field(node));
                     return Err(self.field_differs(b, "nothing".to_owned(), got));
@@ -193,7 +196,10 @@ impl Comparer {
 
     fn may_be_absent(&self, parent: Tag, group: &Group<'_>) -> bool {
         match group.rule {
-            Some(rule) => rule.fewer || group.nodes.iter().all(|node| self.attribute_may_be_absent(node)),
+            Some(rule) => {
+                rule.fewer && !permitted::must_be_said(group.tag)
+                    || group.nodes.iter().all(|node| self.attribute_may_be_absent(node))
+            }
             None => group.nodes.iter().all(|node| permitted::optional(parent, node, self.known.version)),
         }
     }
@@ -203,7 +209,10 @@ impl Comparer {
         let attributes = matches!(group.tag, tag::ATTRIBUTE | tag::ATTRIBUTE_NAME);
         match group.rule {
             Some(rule) => rule.fewer || rule.more && attributes,
-            None => group.nodes.iter().all(|node| permitted::optional(parent, node, self.known.version)),
+            None => group.nodes.iter().all(|node| {
+                permitted::optional(parent, node, self.known.version)
+                    || permitted::may_be_added(self.item.operation, node)
+            }),
         }
     }
 
@@ -255,12 +264,29 @@ impl Comparer {
             let others = left.first().filter(|_| !rule.more).map(|got| field(got));
             return Err(self.differs(self.shown(expected), others.unwrap_or_else(|| "nothing".to_owned())));
         }
+        left.iter().try_for_each(|more| self.holds(more, rule.fields))?;
         match left.first() {
             Some(more) if !rule.more => {
                 self.path.push(show::segment(more));
                 Err(self.differs("nothing more".to_owned(), field(more)))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether fields that no expected one stands against hold what they must.
+    fn whole(&mut self, group: &Group<'_>) -> Result<(), Difference> {
+        let fields = group.rule.map_or(&[][..], |rule| rule.fields);
+        group.nodes.iter().try_for_each(|node| self.holds(node, fields))
+    }
+
+    fn holds(&mut self, got: &Node, fields: &[Tag]) -> Result<(), Difference> {
+        match fields.iter().find(|field| got.child(**field).is_none()) {
+            None => Ok(()),
+            Some(missing) => {
+                self.path.push(show::segment(got));
+                Err(self.differs(format!("a {}", show::name(*missing)), field(got)))
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! Rows that need to know more than a tag say so, and [`super::compare`] looks: whether the server made an object,
 //! whether a request fixed a date.
 
-use kmip::enumeration::Operation;
+use kmip::enumeration::{Operation, QueryFunction};
 use kmip::{ProtocolVersion, Tag, tag};
 use ttlv::{Node, Value};
 
@@ -77,11 +77,49 @@ pub(crate) struct SetRule {
     pub(crate) more: bool,
     /// Expected ones may be absent.
     pub(crate) fewer: bool,
+    /// What each that is there and not expected must hold.
+    pub(crate) fields: &'static [Tag],
 }
 
-const EXACT: SetRule = SetRule { more: false, fewer: false };
-const MORE: SetRule = SetRule { more: true, fewer: false };
-const ANY: SetRule = SetRule { more: true, fewer: true };
+const EXACT: SetRule = SetRule { more: false, fewer: false, fields: &[] };
+const MORE: SetRule = SetRule { more: true, fewer: false, fields: &[] };
+const ANY: SetRule = SetRule { more: true, fewer: true, fields: &[] };
+
+/// What a server says of itself, as it is asked: whoever made the case had another. That it says so in the form of the
+/// specification is compared still (KMIP 1.4 sections 2.1.18 to 2.1.21): the fields that each such structure must have.
+///
+/// Departs from the profiles' list, which has additional operations, objects, namespaces and extensions only: a server
+/// that was not validated cannot name the certificate in TC-Q-VAL-1, nor one server have the six generators of TC-Q-RNGS.
+const DESCRIPTIONS: &[(Tag, QueryFunction, &[Tag])] = &[
+    (tag::RNG_PARAMETERS, QueryFunction::QueryRngs, &[tag::RNG_ALGORITHM]),
+    (tag::PROFILE_INFORMATION, QueryFunction::QueryProfiles, &[tag::PROFILE_NAME]),
+    (
+        tag::VALIDATION_INFORMATION,
+        QueryFunction::QueryValidations,
+        &[
+            tag::VALIDATION_AUTHORITY_TYPE,
+            tag::VALIDATION_VERSION_MAJOR,
+            tag::VALIDATION_TYPE,
+            tag::VALIDATION_LEVEL,
+        ],
+    ),
+    (tag::CAPABILITY_INFORMATION, QueryFunction::QueryCapabilities, &[]),
+    (tag::CLIENT_REGISTRATION_METHOD, QueryFunction::QueryClientRegistrationMethods, &[]),
+];
+
+/// Of a description, whether one at least must be there: "If the server is unable to specify details of the RNG then it
+/// SHALL return an RNG Parameters with the RNG Algorithm enumeration of Unspecified."
+pub(crate) fn must_be_said(tag: Tag) -> bool {
+    tag == tag::RNG_PARAMETERS
+}
+
+/// The rule for what a server says of itself, where it was asked for.
+fn description(tag: Tag, asked: Option<&Node>) -> Option<SetRule> {
+    let (_, function, fields) = DESCRIPTIONS.iter().find(|(known, ..)| *known == tag)?;
+    let function = Value::Enumeration(function.number());
+    let mut functions = asked?.value.children().iter().filter(|node| node.tag == tag::QUERY_FUNCTION);
+    functions.any(|node| node.value == function).then_some(SetRule { fields, ..ANY })
+}
 
 /// The rule for the fields with `tag` inside `parent`; `None` where they stand in order.
 ///
@@ -108,6 +146,7 @@ pub(crate) fn set_rule(
             let listed = asked.is_some_and(|asked| asked.child(tag::PROTOCOL_VERSION).is_some());
             if listed { None } else { Some(MORE) }
         }
+        (Operation::Query, tag) => description(tag, asked),
         _ => None,
     }
 }
@@ -123,6 +162,12 @@ pub(crate) fn optional(parent: Tag, node: &Node, version: ProtocolVersion) -> bo
         }
         other => parent == tag::RESPONSE_PAYLOAD && TEMPLATES.contains(&other),
     }
+}
+
+/// Whether a field may be there though none is expected. KMIP 1.4 section 4.25 says that Server Information "SHALL be
+/// returned", table 223 that it need not, and the cases have it and have it not.
+pub(crate) fn may_be_added(operation: Option<Operation>, node: &Node) -> bool {
+    operation == Some(Operation::Query) && node.tag == tag::SERVER_INFORMATION
 }
 
 /// Attributes of the server's own that it may leave out: y-…

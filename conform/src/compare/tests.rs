@@ -5,6 +5,7 @@ use kmip::ProtocolVersion;
 use super::*;
 use crate::case::{Case, Plan};
 
+mod descriptions;
 mod messages;
 
 /// A message of one batch item of `operation`; `inside` stands in the payload.

@@ -1,17 +1,29 @@
 //! Query (KMIP 1.4 section 4.25): the truth about this server, from the tables that it works by.
 
-use kmip::enumeration::{ObjectType, QueryFunction, RngAlgorithm};
+mod capabilities;
+mod profiles;
+
+use kmip::enumeration::{ClientRegistrationMethod, ObjectType, QueryFunction, RngAlgorithm};
 use kmip::operations::TYPED;
 use kmip::operations::query::{Request, Response};
-use kmip::tag;
+use kmip::{ProtocolVersion, tag};
 use ttlv::{Node, Value};
 
 use super::Call;
 use crate::Refusal;
 
+/// An operator lets clients in before they ask: with a certificate that the operator has made for them, or with one that
+/// they made and handed to the operator.
+const CLIENT_REGISTRATION: [ClientRegistrationMethod; 2] =
+    [ClientRegistrationMethod::ServerPreGenerated, ClientRegistrationMethod::ClientRegistered];
+
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
+    if request.query_functions.is_empty() {
+        return Err(Refusal::invalid_message("Query asks for nothing; hint: name a Query Function"));
+    }
     let mut response = Response::default();
     for function in &request.query_functions {
+        check_known(*function, call.version)?;
         match function {
             QueryFunction::QueryOperations => {
                 let known = TYPED.iter().filter(|operation| operation.introduced() <= call.version);
@@ -24,6 +36,8 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             }
             QueryFunction::QueryServerInformation => {
                 response.vendor_identification = Some(call.context.vendor_identification.to_owned());
+                // "this field SHALL be returned", and this vendor has nothing to add.
+                response.server_information = Some(Value::Structure(Vec::new()));
             }
             // Keys come from the system's generator, of which nothing is promised here.
             QueryFunction::QueryRngs => {
@@ -31,19 +45,36 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
                 let parameters = Value::Structure(vec![Node::new(tag::RNG_ALGORITHM, unspecified)]);
                 response.rng_parameters = vec![parameters];
             }
-            // "Note that the response payload is empty if there are no values to return."
+            QueryFunction::QueryProfiles => {
+                response.profile_information = profiles::met(TYPED, call.version);
+            }
+            QueryFunction::QueryCapabilities => {
+                response.capability_information = vec![capabilities::all(TYPED)];
+            }
+            QueryFunction::QueryClientRegistrationMethods => {
+                response.client_registration_methods = CLIENT_REGISTRATION.to_vec();
+            }
+            // "Note that the response payload is empty if there are no values to return": this server makes up no
+            // Application Data, knows no extension and no attestation, and nobody has validated it.
             QueryFunction::QueryApplicationNamespaces
             | QueryFunction::QueryExtensionList
             | QueryFunction::QueryExtensionMap
             | QueryFunction::QueryAttestationTypes
             | QueryFunction::QueryValidations
-            | QueryFunction::QueryProfiles
-            | QueryFunction::QueryCapabilities
-            | QueryFunction::QueryClientRegistrationMethods => {}
-            QueryFunction::Unknown(number) => {
-                return Err(Refusal::invalid_field(format!("Query Function 0x{number:08x} is unknown")));
-            }
+            | QueryFunction::Unknown(_) => {}
         }
     }
     Ok(response)
+}
+
+fn check_known(function: QueryFunction, version: ProtocolVersion) -> Result<(), Refusal> {
+    match function {
+        QueryFunction::Unknown(number) => {
+            Err(Refusal::invalid_field(format!("Query Function 0x{number:08x} is unknown")))
+        }
+        function if function.introduced() > version => {
+            Err(Refusal::invalid_field(format!("KMIP {version} has no {function}")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -21,6 +21,7 @@ mod habits;
 mod lifecycle;
 mod limits;
 mod locate;
+mod query;
 mod random;
 mod re_key;
 mod replication;
