@@ -163,12 +163,12 @@ impl Batch {
         draft: &mut Draft<'_>,
     ) -> Result<operations::Done, Refusal> {
         let operation = item.operation;
-        if let RequestPayload::Malformed { error, .. } = &item.payload {
-            return Err(Refusal::invalid_message(format!("{operation}: {}", error_text(error))));
-        }
         // Discover Versions came with 1.1, and is how a client of 1.0 finds that out.
         if operation.introduced() > self.version && operation != Operation::DiscoverVersions {
             return Err(not_supported(operation, self.version));
+        }
+        if let RequestPayload::Malformed { error, .. } = &item.payload {
+            return Err(Refusal::invalid_message(format!("{operation}: {}", error_text(error))));
         }
         self.check_recognised(item)?;
         if let RequestPayload::Other { .. } = &item.payload {

@@ -14,8 +14,19 @@ use ProfileName as P;
 
 /// What all profiles ask for: the Baseline Server.
 const BASELINE: &[O] = &[
-    O::Locate, O::Check, O::Get, O::GetAttributes, O::GetAttributeList, O::AddAttribute, O::ModifyAttribute,
-    O::DeleteAttribute, O::Activate, O::Revoke, O::Destroy, O::Query, O::DiscoverVersions,
+    O::Locate,
+    O::Check,
+    O::Get,
+    O::GetAttributes,
+    O::GetAttributeList,
+    O::AddAttribute,
+    O::ModifyAttribute,
+    O::DeleteAttribute,
+    O::Activate,
+    O::Revoke,
+    O::Destroy,
+    O::Query,
+    O::DiscoverVersions,
 ];
 
 // What each asks for beside that: its own conditions, and what its mandatory test cases use.
@@ -24,7 +35,15 @@ const SYMMETRIC_LIFECYCLE: &[O] = &[O::Create];
 const ASYMMETRIC_LIFECYCLE: &[O] = &[O::CreateKeyPair];
 const BASIC: &[O] = &[O::Encrypt, O::Decrypt];
 const ADVANCED: &[O] = &[
-    O::Encrypt, O::Decrypt, O::Sign, O::SignatureVerify, O::Mac, O::MacVerify, O::RngRetrieve, O::RngSeed, O::Hash,
+    O::Encrypt,
+    O::Decrypt,
+    O::Sign,
+    O::SignatureVerify,
+    O::Mac,
+    O::MacVerify,
+    O::RngRetrieve,
+    O::RngSeed,
+    O::Hash,
 ];
 const RNG: &[O] = &[O::RngRetrieve, O::RngSeed];
 const FOUNDRY: &[O] = &[O::Create];
