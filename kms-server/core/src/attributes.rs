@@ -146,12 +146,48 @@ impl NewAttributes {
         self.attributes.retain(|known| known.name != name);
     }
 
-    /// Takes those over that a client wants otherwise.
-    pub(crate) fn override_with(&mut self, other: Self) {
+    /// Takes those over that a client wants otherwise. A Name that it wants is one more: the object that takes another's
+    /// place has its names (KMIP 1.4 table 173).
+    pub(crate) fn override_with(&mut self, mut other: Self) {
+        let is_name = |attribute: &Attribute| attribute.name == StandardAttribute::Name.into();
+        let (names, others) = other.attributes.into_iter().partition(is_name);
+        other.attributes = others;
+        for name in names {
+            if !self.attributes.iter().any(|known| is_name(known) && known.value == name.value) {
+                self.add(StandardAttribute::Name, name.value);
+            }
+        }
         let replaced = |known: &Attribute| other.attributes.iter().any(|new| new.name == known.name);
         self.attributes.retain(|known| !replaced(known));
         self.attributes.extend(other.attributes);
     }
+}
+
+/// Checks an attribute inside a new Template: those that a client may set, whatever objects they apply to.
+pub(crate) fn check_in_template(call: &Call<'_, '_, '_>, attribute: &Attribute) -> Result<(), Refusal> {
+    let Some(rule) = known_rule(&attribute.name, call.version)? else { return Ok(()) };
+    check_settable(rule)?;
+    check_value(rule, &attribute.value)
+}
+
+/// Refuses what the server alone sets.
+fn check_settable(rule: &Rule) -> Result<(), Refusal> {
+    // The table says that the server sets these first, and tables 165 and 169 that the client names them in the request.
+    let named_in_request = matches!(
+        rule.attribute,
+        StandardAttribute::CryptographicAlgorithm
+            | StandardAttribute::CryptographicLength
+            | StandardAttribute::CertificateType
+            | StandardAttribute::CertificateLength
+            | StandardAttribute::DigitalSignatureAlgorithm
+    );
+    if rule.set_by == SetBy::Server && !named_in_request {
+        return Err(Refusal::invalid_field(format!(
+            "{} is set by the server, a request may not hold it",
+            rule.name
+        )));
+    }
+    Ok(())
 }
 
 /// Checks one attribute of a new object; `first` says that none of its name stands before it.
@@ -163,20 +199,7 @@ fn check_new(
 ) -> Result<(), Refusal> {
     let name = &attribute.name;
     let Some(rule) = known_rule(name, call.version)? else { return Ok(()) };
-    // The table says that the server sets these two first, and table 165 that the client names them in the request.
-    let named_in_request = matches!(
-        rule.attribute,
-        StandardAttribute::CryptographicAlgorithm
-            | StandardAttribute::CryptographicLength
-            | StandardAttribute::CertificateType
-            | StandardAttribute::CertificateLength
-            | StandardAttribute::DigitalSignatureAlgorithm
-    );
-    if rule.set_by == SetBy::Server && !named_in_request {
-        return Err(Refusal::invalid_field(format!(
-            "{name} is set by the server, a request may not hold it"
-        )));
-    }
+    check_settable(rule)?;
     if !rule.applies_to.includes(object_type) {
         return Err(Refusal::invalid_field(format!("{name} does not apply to a {object_type}")));
     }
@@ -444,7 +467,11 @@ impl Call<'_, '_, '_> {
         let not_found =
             || Refusal::new(ResultReason::ItemNotFound, format!("no template of the name {:?}", name.value));
         match self.open(found.ok_or_else(not_found)?)? {
-            ManagedObject::Template(attributes) => Ok(attributes),
+            ManagedObject::Template(mut attributes) => {
+                // A Name inside is the template's own.
+                attributes.retain(|attribute| attribute.name != StandardAttribute::Name.into());
+                Ok(attributes)
+            }
             _ => Err(not_found()),
         }
     }

@@ -1,17 +1,17 @@
 //! Register (KMIP 1.4 sections 4.3 and 11.4): an object that the client made.
 
-use kmip::StandardAttribute;
-use kmip::attribute::Digest;
+use kmip::attribute::{Attribute, Digest};
 use kmip::enumeration::{HashingAlgorithm, KeyFormatType, ObjectType, State};
 use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject};
 use kmip::operations::register::{Request, Response};
 use kmip::tag;
+use kmip::{ProtocolVersion, StandardAttribute, TemplateAttribute};
 use sha2::{Digest as _, Sha256};
 use ttlv::{Value, Writer};
 use zeroize::Zeroizing;
 
 use super::{Call, certificate};
-use crate::attributes::NewAttributes;
+use crate::attributes::{NewAttributes, check_in_template};
 use crate::{Event, Id, Refusal};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
@@ -31,18 +31,40 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             object.object_type()
         )));
     }
-    if let ManagedObject::Template(inside) = &**object
-        && inside.iter().any(|attribute| attribute.name == StandardAttribute::Name.into())
-    {
-        return Err(Refusal::invalid_field(
-            "a Template holds no Name inside; hint: its own Name goes into the Template-Attribute",
-        ));
-    }
     call.check_room()?;
-    let mut attributes = NewAttributes::resolve(call, object_type, &request.template_attribute)?;
+    let own = match &**object {
+        ManagedObject::Template(inside) => &of_template(call, &request.template_attribute, inside)?,
+        _ => &request.template_attribute,
+    };
+    let mut attributes = NewAttributes::resolve(call, object_type, own)?;
     describe(object, &mut attributes)?;
     let id = draft_created(call, object, attributes)?;
     Ok(Response { unique_identifier: id.to_string(), template_attribute: None })
+}
+
+/// What a new Template is to have of its own. In 1.0 and 1.1 a Name inside the Template is the Template's own too; since
+/// 1.2 the error table of Register refuses it.
+fn of_template(
+    call: &Call<'_, '_, '_>,
+    asked: &TemplateAttribute,
+    inside: &[Attribute],
+) -> Result<TemplateAttribute, Refusal> {
+    let mut own = asked.clone();
+    for attribute in inside {
+        check_in_template(call, attribute)?;
+        if attribute.name != StandardAttribute::Name.into() {
+            continue;
+        }
+        if call.version >= ProtocolVersion::V1_2 {
+            return Err(Refusal::invalid_field(
+                "a Template holds no Name inside; hint: its own Name goes into the Template-Attribute",
+            ));
+        }
+        if !own.attributes.contains(attribute) {
+            own.attributes.push(attribute.clone());
+        }
+    }
+    Ok(own)
 }
 
 /// Sets what the object says of itself, and refuses a request that says otherwise.

@@ -133,3 +133,54 @@ fn a_template_fills_in_and_the_request_overrides() {
     let text = w.attribute(&id, "x-a");
     assert!(text.contains("=1") && text.contains("[1]=2"), "{text}");
 }
+
+const TEMPLATE: &str = "Register { ObjectType=Template TemplateAttribute {} Template { \
+    \"Name\" { NameValue=\"t\" NameType=UninterpretedTextString } \"Object Group\"=\"g\" \"x-a\"=1 } }";
+
+#[test]
+fn until_1_1_a_name_inside_a_template_is_its_own_and_no_objects_that_is_made_from_it() {
+    let mut w = World::new();
+    w.version = kmip::ProtocolVersion::V1_1;
+    w.done(TEMPLATE);
+    let template = w.names.0[0].clone();
+    assert!(w.attribute(&template, "Name").contains("NameValue=\"t\""));
+    w.refused(TEMPLATE, R::InvalidField);
+    w.done(
+        "Register { ObjectType=SecretData TemplateAttribute { Name { NameValue=\"t\" NameType=UninterpretedTextString } } \
+         SecretData { SecretDataType=Password KeyBlock { KeyFormatType=Opaque KeyValue { KeyMaterial=0x01 } } } }",
+    );
+    let secret = w.names.0[1].clone();
+    assert!(w.attribute(&secret, "Object Group").contains("\"g\""));
+    assert_eq!(w.attribute(&secret, "Name"), "UniqueIdentifier=$2");
+}
+
+#[test]
+fn a_template_holds_what_clients_may_set_and_nothing_else() {
+    let mut w = World::new();
+    w.version = kmip::ProtocolVersion::V1_2;
+    let template = |inside: &str| {
+        format!("Register {{ ObjectType=Template TemplateAttribute {{}} Template {{ {inside} }} }}")
+    };
+    for inside in ["\"State\"=Active", "\"Destroy Date\"=@5", "\"Contact Information\"=1", "\"Unheard Of\"=1"]
+    {
+        w.refused(&template(inside), R::InvalidField);
+    }
+    w.done(&template("\"Process Start Date\"=@5 \"Cryptographic Algorithm\"=AES \"x-a\"={}"));
+}
+
+#[test]
+fn a_password_is_made_with_as_many_bytes_as_asked_for() {
+    let mut w = World::new();
+    let create = |more: &str| format!("Create {{ ObjectType=SecretData TemplateAttribute {{ {more} }} }}");
+    w.done(&create("\"Cryptographic Length\"=80 \"x-a\"=1"));
+    let item = w.done("Get { UniqueIdentifier=$1 }");
+    let Some(kmip::ResponsePayload::Get(response)) = item.payload else { panic!("{item:?}") };
+    let bytes = response.object.key_block().unwrap().plain_bytes().unwrap();
+    assert_eq!(bytes.danger_bytes().len(), 10);
+    let id = w.names.0[0].clone();
+    assert_eq!(w.attribute(&id, "Cryptographic Length"), "UniqueIdentifier=$1");
+    for bits in ["0", "7", "-8", "8200", "80L"] {
+        w.refused(&create(&format!("\"Cryptographic Length\"={bits}")), R::InvalidField);
+    }
+    w.refused(&create("\"Cryptographic Length\"=80 \"Cryptographic Length\"=80"), R::InvalidField);
+}

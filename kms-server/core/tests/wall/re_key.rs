@@ -80,7 +80,7 @@ fn names_go_over_to_the_new_key() {
     assert!(text.contains("=\"a\"") && text.contains("=\"b\""), "{text}");
     let name = "TemplateAttribute { \"Name\" { NameValue=\"a\" NameType=UninterpretedTextString } }";
     let (mut w, old, new) = pair(names, name);
-    assert!(w.attribute(&new, "Name").contains("=\"a\"") && !w.attribute(&new, "Name").contains("=\"b\""));
+    assert!(w.attribute(&new, "Name").contains("=\"a\"") && w.attribute(&new, "Name").contains("=\"b\""));
     assert!(!w.attribute(&old, "Name").contains("Name\""));
 }
 
@@ -149,4 +149,23 @@ fn attributes_do_not_grow_past_the_limit_over_many_re_keys() {
         }
     }
     assert!(refused);
+}
+
+#[test]
+fn a_name_that_the_request_brings_is_one_more_beside_those_that_the_new_key_takes_over() {
+    let name = |text: &str| format!("\"Name\" {{ NameValue={text:?} NameType=UninterpretedTextString }}");
+    let asked = |text: &str| format!("TemplateAttribute {{ {} }}", name(text));
+    let (mut w, old, new) = pair(&name("a"), &asked("b"));
+    let names = w.attribute(&new, "Name");
+    assert!(names.contains("\"Name\" {\n    NameValue=\"a\"") && names.contains("\"Name\"[1]"), "{names}");
+    assert_eq!(w.attribute(&old, "Name"), "UniqueIdentifier=$1");
+    let (mut w, _, new) = pair(&name("a"), &asked("a"));
+    assert_eq!(w.attribute(&new, "Name").matches("NameValue").count(), 1, "the same name is no second one");
+}
+
+#[test]
+fn the_policy_name_goes_over_to_the_new_key() {
+    let (mut w, _, new) = pair("\"Operation Policy Name\"=\"public\" \"Contact Information\"=\"c\"", "");
+    assert!(w.attribute(&new, "Operation Policy Name").contains("public"));
+    assert!(w.attribute(&new, "Contact Information").contains("\"c\""));
 }
