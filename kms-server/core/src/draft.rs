@@ -3,11 +3,13 @@
 //! Several requests may share one draft, so that each sees what those before it decided; all their events then go to
 //! the log as one entry. A batch item can be taken back to where it began.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kmip::attribute::Name;
 
+use crate::objects::Lookup;
 use crate::{
     Authorised, Client, Event, Id, Invitation, InvitationDigest, Object, Objects, Record, Refusal,
     RegisteredClient, Tenant, Token,
@@ -140,7 +142,12 @@ impl<'a> Draft<'a> {
     fn carry_out(&mut self, event: &Event) -> Undo {
         match event {
             Event::Created { .. } => match Object::created(event) {
-                Some(object) => self.put(object.id, Some(Arc::new(object))),
+                Some(mut object) => {
+                    let known = self.any(object.id).filter(|known| known.tenant == object.tenant);
+                    let known = known.filter(|known| known.initial_date == object.initial_date);
+                    object.number = known.map_or_else(|| self.next_number(&object), |known| known.number);
+                    self.put(object.id, Some(Arc::new(object)))
+                }
                 None => Undo::Nothing,
             },
             Event::Removed { id } => self.put(*id, None),
@@ -163,7 +170,13 @@ impl<'a> Draft<'a> {
                 Undo::Other
             }
             Event::Restored { record } => match Record::decode(record) {
-                Ok(Record::Object(object)) => self.put(object.id, Some(object)),
+                Ok(Record::Object(mut object)) => {
+                    if self.is_taken(&object) {
+                        let number = self.next_number(&object);
+                        Arc::make_mut(&mut object).number = number;
+                    }
+                    self.put(object.id, Some(object))
+                }
                 Ok(Record::Client(client)) => {
                     self.carry_out(&Event::ClientRegistered { client: RegisteredClient::clone(&client) })
                 }
@@ -183,6 +196,26 @@ impl<'a> Draft<'a> {
         let before = self.touched.insert(id, becomes);
         self.count(then, now);
         Undo::Object(id, before)
+    }
+
+    /// Which of its tenant's objects of its second an object would be.
+    fn next_number(&self, object: &Object) -> u32 {
+        let known = self.base.of_second(&object.tenant, object.initial_date);
+        let known = known.rev().find(|(_, id)| !self.touched.contains_key(id)).map(|(age, _)| age);
+        let touched = self.touched.values().flatten().filter(|known| known.tenant == object.tenant);
+        let touched =
+            touched.filter(|known| known.initial_date == object.initial_date).map(|known| known.age());
+        known.into_iter().chain(touched).max().map_or(0, |last| last.number.saturating_add(1))
+    }
+
+    /// Whether another object of its tenant has its age.
+    fn is_taken(&self, object: &Object) -> bool {
+        let age = object.age();
+        let mut known = self.base.of_second(&object.tenant, age.initial_date);
+        let mut touched = self.touched.values().flatten();
+        known.any(|(known, id)| known == age && id != object.id && !self.touched.contains_key(&id))
+            || touched
+                .any(|known| known.tenant == object.tenant && known.age() == age && known.id != object.id)
     }
 
     /// A token that is known keeps its first answer.
@@ -215,16 +248,46 @@ impl<'a> Draft<'a> {
             .ok_or_else(|| if self.stale { Refusal::cannot_find(id) } else { Refusal::item_not_found(id) })
     }
 
-    /// The client's own objects, by identifier.
+    /// The client's own objects, newest first.
     pub fn objects<'s>(&'s self, authorised: &Authorised<'s>) -> impl Iterator<Item = &'s Arc<Object>> {
-        let tenant = authorised.tenant();
-        let added = self
-            .touched
-            .iter()
-            .filter(|(id, _)| self.base.object(**id).is_none())
-            .filter_map(|(_, object)| object.as_ref())
-            .filter(move |object| object.tenant == *tenant);
-        self.base.of_tenant(tenant).filter_map(|id| self.any(id)).chain(added)
+        self.newest(authorised, &Lookup::All, i64::MIN)
+    }
+
+    /// The client's own objects that may be what is looked for at `now`, newest first. All that are so are among them, and
+    /// others may be.
+    pub(crate) fn newest<'s>(
+        &'s self,
+        authorised: &Authorised<'s>,
+        lookup: &Lookup,
+        now: i64,
+    ) -> impl Iterator<Item = &'s Arc<Object>> {
+        let known = self.base.newest(authorised.tenant(), lookup, now);
+        let mut touched = self.touched_of(authorised.tenant());
+        touched.sort_unstable_by_key(|object| Reverse(object.age()));
+        in_turn(self.untouched(known), touched, |known, touched| touched.age() > known.age())
+    }
+
+    /// The client's own objects that may bear what has this hash, oldest first.
+    pub(crate) fn oldest<'s>(
+        &'s self,
+        authorised: &Authorised<'s>,
+        hash: u64,
+    ) -> impl Iterator<Item = &'s Arc<Object>> {
+        let known = self.base.oldest(authorised.tenant(), hash);
+        let mut touched = self.touched_of(authorised.tenant());
+        touched.sort_unstable_by_key(|object| object.age());
+        in_turn(self.untouched(known), touched, |known, touched| touched.age() < known.age())
+    }
+
+    fn untouched<'s>(
+        &'s self,
+        known: impl Iterator<Item = &'s Arc<Object>>,
+    ) -> impl Iterator<Item = &'s Arc<Object>> {
+        known.filter(|object| !self.touched.contains_key(&object.id))
+    }
+
+    fn touched_of(&self, tenant: &Tenant) -> Vec<&Arc<Object>> {
+        self.touched.values().flatten().filter(|object| object.tenant == *tenant).collect()
     }
 
     /// The client's own objects that go by this name and are not destroyed.
@@ -325,4 +388,18 @@ impl<'a> Draft<'a> {
             None => self.base.object(id),
         }
     }
+}
+
+/// Two rows as one; `first` says of their next ones whether the second row's comes first.
+fn in_turn<'s>(
+    one: impl Iterator<Item = &'s Arc<Object>>,
+    other: Vec<&'s Arc<Object>>,
+    first: impl Fn(&Object, &Object) -> bool,
+) -> impl Iterator<Item = &'s Arc<Object>> {
+    let (mut one, mut other) = (one.peekable(), other.into_iter().peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(a), Some(b)) if first(a, b) => other.next(),
+        (None, _) => other.next(),
+        _ => one.next(),
+    })
 }

@@ -64,6 +64,12 @@ pub(crate) fn state_at(stored: State, activation: Option<i64>, deactivation: Opt
     state
 }
 
+/// When a date moves what is in `stored` on, given the dates the client set; `None` where none does.
+pub(crate) fn due(stored: State, activation: Option<i64>, deactivation: Option<i64>) -> Option<i64> {
+    let cause = |cause, date: Option<i64>| date.filter(|_| transition(stored, cause).is_some());
+    cause(Cause::ActivationDate, activation).or_else(|| cause(Cause::DeactivationDate, deactivation))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +104,21 @@ mod tests {
     fn a_key_without_dates_stays_as_it_is_for_ever() {
         for state in STATES {
             assert_eq!(state_at(state, None, None, i64::MAX), state);
+        }
+    }
+
+    #[test]
+    fn a_date_is_due_exactly_when_it_is_what_moves_the_state_first() {
+        let dates = [None, Some(-5), Some(0), Some(10), Some(20)];
+        for state in STATES {
+            for activation in dates {
+                for deactivation in dates {
+                    let moves = |now| state_at(state, activation, deactivation, now) != state;
+                    let first = (-10..30).find(|now| moves(*now));
+                    let due = due(state, activation, deactivation);
+                    assert_eq!(due, first, "{state:?} {activation:?} {deactivation:?}");
+                }
+            }
         }
     }
 

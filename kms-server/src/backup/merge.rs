@@ -61,6 +61,7 @@ mod tests {
             object_type: ObjectType::SymmetricKey,
             state,
             initial_date: 1,
+            number: 0,
             last_change_date,
             fresh: false,
             attributes: Vec::new(),

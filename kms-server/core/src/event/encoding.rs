@@ -37,6 +37,7 @@ const KMIP: Tag = Tag::new(0x54_0018);
 const RECORD: Tag = Tag::new(0x54_0019);
 const ANSWERS: Tag = Tag::new(0x54_001a);
 const SEEN: Tag = Tag::new(0x54_001b);
+const NUMBER: Tag = Tag::new(0x54_001c);
 
 /// What is in the log was within a request's limits when it went in, and checksums watch over it since. An entry gathers
 /// many requests, so nothing but the stack is guarded here: an entry that was acknowledged must never be too large to
@@ -321,23 +322,32 @@ pub(crate) fn write_object(writer: &mut Writer<'_>, object: &Object) {
         if let Some(sealed) = &object.material {
             writer.byte_string(SEALED, sealed);
         }
+        // Most are alone in their second, and records of before had none.
+        if object.number > 0 {
+            write_number(writer, NUMBER, u64::from(object.number));
+        }
     });
 }
 
 /// Reads what [`write_object`] made.
 fn read_object(item: &Item<'_>) -> Result<Object, ttlv::Error> {
     let mut reader = item.structure()?;
-    let object = Object {
+    let mut object = Object {
         id: read_id(&mut reader)?,
         tenant: Tenant::new(reader.required(TENANT)?.text_string()?),
         object_type: ObjectType::from_number(reader.required(tag::OBJECT_TYPE)?.enumeration()?),
         state: State::from_number(reader.required(tag::STATE)?.enumeration()?),
         initial_date: reader.required(AT)?.date_time()?,
+        number: 0,
         last_change_date: reader.required(CHANGED_AT)?.date_time()?,
         fresh: reader.required(FRESH)?.boolean()?,
         attributes: Attribute::read_all(&mut reader)?,
         material: read_sealed(&mut reader)?,
     };
+    if let Some(item) = reader.optional(NUMBER)? {
+        let wrong = ErrorKind::WrongValue("an object's number has 32 bits");
+        object.number = u32::try_from(item.long_integer()?).map_err(|_| item.error(wrong))?;
+    }
     reader.finish()?;
     Ok(object)
 }

@@ -5,15 +5,18 @@
 
 mod answers;
 mod cluster;
+mod index;
 mod object;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kmip::attribute::Name;
-use ttlv::Writer;
+use kmip::attribute::{Name, StandardAttribute};
+use kmip::tag;
+use ttlv::{Node, Value, Writer};
 
 use self::answers::Answers;
+use self::index::{Entries, Index};
 use crate::event::{
     InvitationDigest, Token, read_record, write_answer, write_answers_seen, write_client, write_object,
 };
@@ -22,6 +25,7 @@ use crate::{DecodeError, Event, Id, RegisteredClient, Tenant};
 pub use answers::{ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX};
 pub(crate) use cluster::Cluster;
 pub use cluster::{INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered};
+pub(crate) use index::{Age, Lookup, fresh_member, value};
 pub(crate) use object::LEASE_TIME_S;
 pub use object::Object;
 
@@ -29,8 +33,7 @@ pub use object::Object;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Objects {
     objects: BTreeMap<Id, Arc<Object>>,
-    by_tenant: BTreeMap<Tenant, BTreeSet<Id>>,
-    by_name: BTreeMap<(Tenant, String), BTreeSet<Id>>,
+    index: Index,
     clients: BTreeMap<String, Arc<RegisteredClient>>,
     answers: Answers,
     cluster: Cluster,
@@ -91,19 +94,65 @@ impl Objects {
         self.objects.is_empty()
     }
 
-    /// The identifiers of a tenant's objects, ascending.
+    /// The identifiers of a tenant's objects, oldest first.
     pub fn of_tenant(&self, tenant: &Tenant) -> impl Iterator<Item = Id> {
-        self.by_tenant.get(tenant).into_iter().flatten().copied()
+        self.index.of_tenant(tenant)
     }
 
     /// How many objects a tenant has, destroyed ones counted.
     pub fn count_of_tenant(&self, tenant: &Tenant) -> usize {
-        self.by_tenant.get(tenant).map_or(0, BTreeSet::len)
+        self.index.count(tenant)
     }
 
     /// The identifiers of a tenant's objects that go by this name; those of destroyed objects are free again.
     pub fn named(&self, tenant: &Tenant, name: &str) -> impl Iterator<Item = Id> {
-        self.by_name.get(&(tenant.clone(), name.to_owned())).into_iter().flatten().copied()
+        let text = Node::new(tag::NAME_VALUE, Value::TextString(name.to_owned()));
+        let hash = value(&StandardAttribute::Name.into(), &Value::Structure(vec![text]));
+        let found = hash.into_iter().flat_map(|hash| self.index.oldest(tenant, hash));
+        found.filter(move |id| {
+            self.object(*id).is_some_and(|object| object.names().any(|known| known.value == name))
+        })
+    }
+
+    /// A tenant's objects that may be what is looked for, newest first, as of `now`. All that are so are among them, and
+    /// others may be.
+    pub(crate) fn newest<'o>(
+        &'o self,
+        tenant: &Tenant,
+        lookup: &Lookup,
+        now: i64,
+    ) -> impl Iterator<Item = &'o Arc<Object>> + use<'o> {
+        // Their states are others by now than those they are found by.
+        let moved = match lookup {
+            Lookup::State(_, Some(_)) => self.index.due(now).filter_map(|id| self.object(id)).collect(),
+            _ => Vec::new(),
+        };
+        let moved = moved.into_iter().filter(|object| object.tenant == *tenant).map(|object| object.age());
+        self.index.newest(tenant, lookup, moved.collect()).filter_map(|id| self.object(id))
+    }
+
+    /// A tenant's objects that may bear what has this hash, oldest first.
+    pub(crate) fn oldest<'o>(&'o self, tenant: &Tenant, hash: u64) -> impl Iterator<Item = &'o Arc<Object>> {
+        self.index.oldest(tenant, hash).filter_map(|id| self.object(id))
+    }
+
+    /// A tenant's objects that came to be in this second, oldest first.
+    pub(crate) fn of_second(
+        &self,
+        tenant: &Tenant,
+        initial_date: i64,
+    ) -> impl DoubleEndedIterator<Item = (Age, Id)> {
+        self.index.of_second(tenant, initial_date)
+    }
+
+    /// Objects whose state a date has changed by `now`, though no event says so yet; the earliest first.
+    pub fn due(&self, now: i64) -> impl Iterator<Item = &Arc<Object>> {
+        self.index.due(now).filter_map(|id| self.object(id))
+    }
+
+    /// When the next date changes an object's state, in seconds since 1970.
+    pub fn next_due(&self) -> Option<i64> {
+        self.index.next_due()
     }
 
     /// All clients, by name.
@@ -166,13 +215,7 @@ impl Objects {
             }
             Event::Removed { id } => {
                 if let Some(object) = self.objects.remove(id) {
-                    self.unindex_names(&object);
-                    if let Some(ids) = self.by_tenant.get_mut(&object.tenant) {
-                        ids.remove(id);
-                        if ids.is_empty() {
-                            self.by_tenant.remove(&object.tenant);
-                        }
-                    }
+                    self.index.remove(&object, &Entries::of(&object));
                 }
             }
             Event::Answered { token, at, sealed } => self.answers.keep(token, *at, sealed),
@@ -187,7 +230,11 @@ impl Objects {
                 Err(_) => {}
             },
             Event::Created { .. } => {
-                if let Some(object) = Object::created(event) {
+                if let Some(mut object) = Object::created(event) {
+                    let known = self.objects.get(&object.id).filter(|known| known.tenant == object.tenant);
+                    let known = known.filter(|known| known.initial_date == object.initial_date);
+                    let next = || self.index.next_number(&object.tenant, object.initial_date);
+                    object.number = known.map_or_else(next, |known| known.number);
                     self.insert(Arc::new(object));
                 }
             }
@@ -196,16 +243,14 @@ impl Objects {
             | Event::StateChanged { id, .. }
             | Event::Served { id }
             | Event::Destroyed { id, .. } => {
-                let Some(mut object) = self.objects.remove(id) else { return };
-                let renames = event_renames(event);
-                if renames {
-                    self.unindex_names(&object);
+                let Some(object) = self.objects.get_mut(id) else { return };
+                let before = Entries::of(object);
+                Arc::make_mut(object).apply(event);
+                let after = Entries::of(object);
+                if after != before {
+                    self.index.remove(object, &before);
+                    self.index.insert(object, &after);
                 }
-                Arc::make_mut(&mut object).apply(event);
-                if renames {
-                    self.index_names(&object);
-                }
-                self.objects.insert(*id, object);
             }
         }
     }
@@ -247,46 +292,18 @@ impl Objects {
         }
     }
 
-    fn insert(&mut self, object: Arc<Object>) {
-        // A log that is replayed from before a snapshot makes what is there already; its names go with it.
+    fn insert(&mut self, mut object: Arc<Object>) {
+        // A log that is replayed from before a snapshot makes what is there already; its places go with it.
         if let Some(old) = self.objects.remove(&object.id) {
-            self.unindex_names(&old);
+            self.index.remove(&old, &Entries::of(&old));
         }
-        self.by_tenant.entry(object.tenant.clone()).or_default().insert(object.id);
-        self.index_names(&object);
+        // Objects that were made here got theirs when they were, those of an older version or of two servers did not.
+        if self.index.is_taken(&object.tenant, object.age(), object.id) {
+            let number = self.index.next_number(&object.tenant, object.initial_date);
+            Arc::make_mut(&mut object).number = number;
+        }
+        self.index.insert(&object, &Entries::of(&object));
         self.objects.insert(object.id, object);
-    }
-
-    fn index_names(&mut self, object: &Object) {
-        if object.is_destroyed() {
-            return;
-        }
-        for name in object.names() {
-            self.by_name.entry((object.tenant.clone(), name.value)).or_default().insert(object.id);
-        }
-    }
-
-    fn unindex_names(&mut self, object: &Object) {
-        for name in object.names() {
-            let key = (object.tenant.clone(), name.value);
-            if let Some(ids) = self.by_name.get_mut(&key) {
-                ids.remove(&object.id);
-                if ids.is_empty() {
-                    self.by_name.remove(&key);
-                }
-            }
-        }
-    }
-}
-
-/// Whether an event may change the names that an object holds.
-fn event_renames(event: &Event) -> bool {
-    use kmip::StandardAttribute::Name;
-    match event {
-        Event::AttributeSet { attribute, .. } => attribute.name == Name.into(),
-        Event::AttributeDeleted { name, .. } => *name == Name.into(),
-        Event::Destroyed { .. } => true,
-        _ => false,
     }
 }
 

@@ -4,6 +4,7 @@ use kmip::attribute::{Attribute, AttributeName, RULES, StandardAttribute};
 use kmip::enumeration::{ObjectType, State};
 use ttlv::Value;
 
+use super::Age;
 use crate::{Event, Id, Tenant, lifecycle};
 
 /// The lease that every key is on (KMIP 1.4 section 3.20): an hour, in seconds. After it a client should ask again; the
@@ -23,6 +24,8 @@ pub struct Object {
     pub state: State,
     /// Seconds since 1970.
     pub initial_date: i64,
+    /// Which of its tenant's objects of that second it is, from 0: what came later is newer.
+    pub number: u32,
     /// Seconds since 1970.
     pub last_change_date: i64,
     /// Whether its material was never handed out.
@@ -58,6 +61,7 @@ impl Object {
             object_type: *object_type,
             state: *state,
             initial_date: *at,
+            number: 0,
             last_change_date: *at,
             fresh: true,
             attributes: attributes.clone(),
@@ -116,6 +120,20 @@ impl Object {
         )
     }
 
+    /// When it came to be.
+    pub(crate) fn age(&self) -> Age {
+        Age { initial_date: self.initial_date, number: self.number }
+    }
+
+    /// When a date is to change the state next, in seconds since 1970; past where that has not been noted yet.
+    pub(crate) fn due(&self) -> Option<i64> {
+        lifecycle::due(
+            self.state,
+            self.date(StandardAttribute::ActivationDate),
+            self.date(StandardAttribute::DeactivationDate),
+        )
+    }
+
     /// Whether the material is gone for ever.
     pub fn is_destroyed(&self) -> bool {
         matches!(self.state, State::Destroyed | State::DestroyedCompromised)
@@ -159,6 +177,16 @@ impl Object {
             return vec![Attribute::new(*attribute, value)];
         }
         self.attributes.iter().filter(|known| known.name == *name).map(shown).collect()
+    }
+
+    /// Whether an instance of an attribute as it is at `now` passes the test.
+    pub(crate) fn any(&self, name: &AttributeName, now: i64, mut test: impl FnMut(&Value) -> bool) -> bool {
+        if let AttributeName::Standard(attribute) = name
+            && let Some(value) = self.derived(*attribute, now)
+        {
+            return test(&value);
+        }
+        self.attributes.iter().any(|known| known.name == *name && test(&known.value))
     }
 
     /// Every attribute that has a value at `now`: the specification's in its order, then the others in theirs.

@@ -3,53 +3,130 @@
 
 use std::sync::Arc;
 
-use kmip::attribute::{Attribute, Name, StandardAttribute, UsageLimits};
-use kmip::enumeration::ObjectGroupMember;
+use kmip::attribute::{Attribute, StandardAttribute, UsageLimits};
+use kmip::enumeration::{ObjectGroupMember, ObjectType, State};
 use kmip::mask::StorageStatusMask;
 use kmip::operations::locate::{Request, Response};
 use kmip::tag;
 use ttlv::{ItemType, Node, Value};
 
 use super::Call;
-use crate::{Object, Refusal};
+use crate::objects::{Lookup, fresh_member, value};
+use crate::{Id, Object, Refusal};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     check_filters(request, call)?;
-    let filter =
-        |name: StandardAttribute| request.attributes.iter().find(move |filter| filter.name == name.into());
-    // Destroyed objects no longer stand in the index of names.
-    let name = filter(StandardAttribute::Name).filter(|_| filter(StandardAttribute::State).is_none());
-    let name = name.and_then(|filter| Name::from_value(&filter.value));
-    let mut found: Vec<&Arc<Object>> = Vec::new();
+    let number = |count: Option<i32>| count.and_then(|count| usize::try_from(count).ok());
+    let most = number(request.maximum_items).unwrap_or(usize::MAX).min(call.limits().locate_items_max);
+    let mut found = Found {
+        ids: Vec::new(),
+        total: 0,
+        offset: number(request.offset_items).unwrap_or(0),
+        most,
+        // Optional, and wanted by a client that pages: the public test cases have it there, and nowhere else.
+        counts: request.offset_items.is_some(),
+    };
     // Nothing is archived, so a mask without the on-line bit matches nothing.
     let online =
         request.storage_status_mask.is_none_or(|mask| mask.contains(StorageStatusMask::ON_LINE_STORAGE));
     if online {
-        match &name {
-            Some(name) => {
-                found.extend(call.draft.named(&call.authorised, name).filter(|o| matches(request, o, call)))
-            }
-            None => found.extend(call.draft.objects(&call.authorised).filter(|o| matches(request, o, call))),
-        }
+        search(request, call, &mut found);
     }
-    // Newest first: a client that takes one of several gets the latest, whatever the identifiers are.
-    found.sort_by_key(|object| (std::cmp::Reverse(object.initial_date), object.id));
-    let located_items = i32::try_from(found.len()).unwrap_or(i32::MAX);
-    let number = |count: Option<i32>| count.and_then(|count| usize::try_from(count).ok());
-    let offset = number(request.offset_items).unwrap_or(0);
-    let most = number(request.maximum_items).unwrap_or(usize::MAX).min(call.limits().locate_items_max);
-    let ids: Vec<_> = found.into_iter().skip(offset).take(most).map(|object| object.id).collect();
     // Another node may hold what this one has not heard of.
-    if ids.is_empty() && most > 0 && call.draft.is_stale() {
+    if found.ids.is_empty() && most > 0 && call.draft.is_stale() {
         return Err(Refusal::cannot_say("such objects exist"));
     }
     // "If the Locate operation matches more than one object ... the server SHALL empty the ID Placeholder".
-    *call.id_placeholder = if let [only] = ids.as_slice() { Some(*only) } else { None };
+    *call.id_placeholder = if let [only] = found.ids.as_slice() { Some(*only) } else { None };
+    let located_items = i32::try_from(found.total).unwrap_or(i32::MAX);
     Ok(Response {
-        // Optional, and wanted by a client that pages: the public test cases have it there, and nowhere else.
-        located_items: request.offset_items.map(|_| located_items),
-        unique_identifiers: ids.iter().map(ToString::to_string).collect(),
+        located_items: found.counts.then_some(located_items),
+        unique_identifiers: found.ids.iter().map(ToString::to_string).collect(),
     })
+}
+
+/// What was found so far, and how much of it is wanted.
+struct Found {
+    ids: Vec<Id>,
+    total: usize,
+    offset: usize,
+    most: usize,
+    /// Whether all are counted, also those that are not wanted.
+    counts: bool,
+}
+
+impl Found {
+    /// Takes what is wanted of objects that match, and looks no further.
+    fn take<'o>(&mut self, mut objects: impl Iterator<Item = &'o Arc<Object>>) {
+        while (self.counts || self.ids.len() < self.most)
+            && let Some(object) = objects.next()
+        {
+            self.total += 1;
+            if self.total > self.offset && self.ids.len() < self.most {
+                self.ids.push(object.id);
+            }
+        }
+    }
+}
+
+/// Newest first, as a client that takes one of several expects the latest; the fresh members of a group oldest first, as
+/// they are used up in the order that they came.
+fn search(request: &Request, call: &Call<'_, '_, '_>, found: &mut Found) {
+    let matching = |object: &&Arc<Object>| matches(request, object, call);
+    let asked = |name: StandardAttribute| {
+        request.attributes.iter().find(move |filter| filter.name == name.into()).map(|filter| &filter.value)
+    };
+    if let Some(Value::TextString(id)) = asked(StandardAttribute::UniqueIdentifier) {
+        return found.take(call.draft.object(&call.authorised, id).into_iter().filter(matching));
+    }
+    let group = match asked(StandardAttribute::ObjectGroup) {
+        Some(Value::TextString(group)) => Some(group),
+        _ => None,
+    };
+    match (request.object_group_member, group) {
+        (Some(ObjectGroupMember::GroupMemberFresh), Some(group)) => {
+            let fresh = call.draft.oldest(&call.authorised, fresh_member(group));
+            found.take(fresh.filter(|object| object.fresh).filter(matching));
+        }
+        (Some(ObjectGroupMember::GroupMemberDefault), Some(group)) => {
+            // The policy of this server: a member that nobody has had, the oldest where there is none.
+            let fresh = call.draft.oldest(&call.authorised, fresh_member(group));
+            let fresh = fresh.filter(|object| object.fresh).find(matching);
+            let hash = value(&StandardAttribute::ObjectGroup.into(), &Value::TextString(group.clone()));
+            let all = hash.into_iter().flat_map(|hash| call.draft.oldest(&call.authorised, hash));
+            found.take(fresh.or_else(|| all.into_iter().find(matching)).into_iter());
+        }
+        (member, _) => {
+            let fresh = member == Some(ObjectGroupMember::GroupMemberFresh);
+            let lookup = lookup(request, &asked);
+            let objects = call.draft.newest(&call.authorised, &lookup, call.now());
+            found.take(objects.filter(|object| object.fresh || !fresh).filter(matching));
+        }
+    }
+}
+
+/// Where the fewest objects have to be looked at.
+fn lookup<'r>(request: &'r Request, asked: &impl Fn(StandardAttribute) -> Option<&'r Value>) -> Lookup {
+    let number = |name| match asked(name) {
+        Some(Value::Enumeration(number)) => Some(*number),
+        _ => None,
+    };
+    let object_type = number(StandardAttribute::ObjectType).map(ObjectType::from_number);
+    let state = number(StandardAttribute::State).map(State::from_number);
+    // Destroyed objects are found by their state alone.
+    if matches!(state, Some(State::Destroyed | State::DestroyedCompromised)) {
+        return Lookup::State(object_type, state);
+    }
+    // Many share a group, few a name.
+    let shared = |filter: &&Attribute| {
+        [StandardAttribute::ObjectGroup, StandardAttribute::ContactInformation]
+            .iter()
+            .any(|shared| filter.name == (*shared).into())
+    };
+    let own = request.attributes.iter().filter(|filter| !shared(filter));
+    let by_value = own.chain(request.attributes.iter().filter(shared));
+    let hash = by_value.into_iter().find_map(|filter| value(&filter.name, &filter.value));
+    hash.map_or(Lookup::State(object_type, state), Lookup::Value)
 }
 
 fn check_filters(request: &Request, call: &Call<'_, '_, '_>) -> Result<(), Refusal> {
@@ -84,39 +161,32 @@ fn matches(request: &Request, object: &Object, call: &Call<'_, '_, '_>) -> bool 
     if object.is_destroyed() && !asks_state() {
         return false;
     }
-    match request.object_group_member {
-        Some(ObjectGroupMember::GroupMemberFresh) if !object.fresh => return false,
-        _ => {}
-    }
     request.attributes.iter().enumerate().all(|(place, filter)| {
-        let same = |other: &&Attribute| other.name == filter.name;
         let is_date = filter.value.item_type() == ItemType::DateTime && filter.name.rule().is_some();
         if !is_date {
-            return object
-                .instances(&filter.name, now)
-                .iter()
-                .any(|known| value_matches(filter, &known.value));
+            return object.any(&filter.name, now, |known| value_matches(filter, known));
         }
         // Two instances of a date are the ends of a range, one is that date itself; the second says nothing new.
-        let others: Vec<&Attribute> = request.attributes.iter().filter(same).collect();
         let first = request.attributes.iter().position(|other| other.name == filter.name) == Some(place);
-        !first || date_matches(&others, &object.instances(&filter.name, now))
+        !first || date_matches(request, filter, object, now)
     })
 }
 
-fn date_matches(asked: &[&Attribute], known: &[Attribute]) -> bool {
+fn date_matches(request: &Request, filter: &Attribute, object: &Object, now: i64) -> bool {
     let seconds = |value: &Value| match value {
         Value::DateTime(seconds) => Some(*seconds),
         _ => None,
     };
-    let ends: Vec<i64> = asked.iter().filter_map(|attribute| seconds(&attribute.value)).collect();
-    let (Some(low), Some(high)) = (ends.iter().min(), ends.iter().max()) else { return false };
-    let mut dates = known.iter().filter_map(|attribute| seconds(&attribute.value)).peekable();
+    let ends = || {
+        let same = request.attributes.iter().filter(|other| other.name == filter.name);
+        same.filter_map(|other| seconds(&other.value))
+    };
+    let (Some(low), Some(high)) = (ends().min(), ends().max()) else { return false };
     // "If a Date attribute is set to its largest possible value, then it is equivalent to an undefined attribute."
-    if *low == i64::MAX && dates.peek().is_none() {
+    if low == i64::MAX && !object.any(&filter.name, now, |_| true) {
         return true;
     }
-    dates.any(|date| (*low..=*high).contains(&date))
+    object.any(&filter.name, now, |known| seconds(known).is_some_and(|date| (low..=high).contains(&date)))
 }
 
 fn value_matches(filter: &Attribute, known: &Value) -> bool {

@@ -1,8 +1,10 @@
 //! Which objects Locate finds (KMIP 1.4 section 4.9).
 
-use kmip::ResponsePayload;
+use kmip::enumeration::{ObjectType, State};
+use kmip::{AttributeName, ResponsePayload, tag};
+use ttlv::{Node, Value};
 
-use crate::common::World;
+use crate::common::{World, create};
 
 /// The numbers of the objects that are found, in the order of the answer.
 fn found(w: &mut World, filters: &str) -> Vec<usize> {
@@ -126,6 +128,134 @@ fn fresh_members_of_a_group_are_those_never_fetched() {
     w.done("Get { UniqueIdentifier=$3 }");
     assert_eq!(found(&mut w, "ObjectGroupMember=GroupMemberFresh \"Object Group\"=\"g\""), [] as [usize; 0]);
     assert_eq!(found(&mut w, "ObjectGroupMember=GroupMemberDefault \"Object Group\"=\"g\""), [3]);
+}
+
+#[test]
+fn of_objects_of_one_second_the_later_one_is_the_newer() {
+    let mut w = World::new();
+    let three = "\"x-a\"=1";
+    w.ask(&format!("{} {} {}", create(three), create(three), create(three)));
+    w.key_with(three);
+    assert_eq!(found(&mut w, "\"x-a\"=1"), [4, 3, 2, 1]);
+    assert_eq!(found(&mut w, "MaximumItems=2 OffsetItems=1 \"x-a\"=1"), [3, 2]);
+    w.now += 1;
+    w.key_with(three);
+    assert_eq!(found(&mut w, ""), [5, 4, 3, 2, 1]);
+    let both = format!("{} Locate {{ MaximumItems=1 \"x-a\"=1 }}", create(three));
+    let answer = w.ask(&both);
+    let Some(ResponsePayload::Locate(response)) = &answer.response.items[1].payload else { panic!() };
+    assert_eq!(response.unique_identifiers, [w.names.0[5].clone()], "also before it is in the log");
+}
+
+#[test]
+fn fresh_members_of_a_group_are_used_up_in_the_order_that_they_came() {
+    let mut w = World::new();
+    for _ in 0..3 {
+        w.key_with("\"Object Group\"=\"g\"");
+    }
+    w.key_with("\"Object Group\"=\"h\"");
+    let fresh = "MaximumItems=1 ObjectGroupMember=GroupMemberFresh \"Object Group\"=\"g\"";
+    let default = "ObjectGroupMember=GroupMemberDefault \"Object Group\"=\"g\"";
+    for expected in [1, 2, 3] {
+        assert_eq!(found(&mut w, fresh), [expected]);
+        assert_eq!(found(&mut w, default), [expected], "by default one that nobody has had");
+        w.ask(&format!("Locate {{ {fresh} }} Get {{}}"));
+    }
+    assert_eq!(found(&mut w, fresh), [] as [usize; 0]);
+    assert_eq!(found(&mut w, default), [1], "and the oldest where everyone has had them all");
+    assert_eq!(
+        found(&mut w, "ObjectGroupMember=GroupMemberFresh"),
+        [4],
+        "without a group, all that are fresh"
+    );
+}
+
+/// What is found must not depend on where is looked: the same filters against every object, one by one.
+#[test]
+fn the_indexes_find_what_a_look_at_each_object_finds() {
+    let mut w = World::new();
+    for number in 0..40_i64 {
+        let date =
+            |of: i64, at: i64| if number % of == 0 { format!("@{}", w.now + at) } else { "@1".to_owned() };
+        let (on, off) = (date(3, 50), date(4, 90));
+        let dates = match number % 5 {
+            0 => String::new(),
+            1 => format!("\"Activation Date\"={on}"),
+            _ => format!("\"Activation Date\"=@1 \"Deactivation Date\"={off}"),
+        };
+        w.key_with(&format!(
+            "\"Name\" {{ NameValue=\"n{number}\" NameType=UninterpretedTextString }} \"x-a\"={} \"Object Group\"=\"g{}\" \
+             \"Contact Information\"=\"c{}\" {dates}",
+            number % 3,
+            number % 4,
+            number % 2
+        ));
+        if number % 7 == 0 {
+            w.done("Register { ObjectType=OpaqueObject TemplateAttribute { \"x-a\"=1 } OpaqueObject { OpaqueDataType=#80000001 OpaqueDataValue=0x01 } }");
+        }
+        if number % 6 == 5 {
+            w.ask(&format!("Destroy {{ UniqueIdentifier=${} }}", w.names.0.len()));
+        }
+        w.now += number % 2;
+    }
+    let text = |text: &str| Value::TextString(text.to_owned());
+    let field = |tag, value| Value::Structure(vec![Node::new(tag, value)]);
+    let filters: Vec<(&str, &str, Value)> = vec![
+        ("Object Type", "=SymmetricKey", Value::Enumeration(ObjectType::SymmetricKey.number())),
+        ("Object Type", "=OpaqueObject", Value::Enumeration(ObjectType::OpaqueObject.number())),
+        ("Object Type", "=Certificate", Value::Enumeration(ObjectType::Certificate.number())),
+        ("State", "=PreActive", Value::Enumeration(State::PreActive.number())),
+        ("State", "=Active", Value::Enumeration(State::Active.number())),
+        ("State", "=Deactivated", Value::Enumeration(State::Deactivated.number())),
+        ("State", "=Destroyed", Value::Enumeration(State::Destroyed.number())),
+        ("State", "=Compromised", Value::Enumeration(State::Compromised.number())),
+        ("x-a", "=0", Value::Integer(0)),
+        ("x-a", "=1", Value::Integer(1)),
+        ("x-a", "=3", Value::Integer(3)),
+        ("Object Group", "=\"g0\"", text("g0")),
+        ("Object Group", "=\"none\"", text("none")),
+        ("Contact Information", "=\"c1\"", text("c1")),
+        ("Name", " { NameValue=\"n8\" }", field(tag::NAME_VALUE, text("n8"))),
+        ("Name", " { NameValue=\"n11\" }", field(tag::NAME_VALUE, text("n11"))),
+        ("Name", " { NameType=UninterpretedTextString }", field(tag::NAME_TYPE, Value::Enumeration(1))),
+    ];
+    let mut searches: Vec<Vec<&(&str, &str, Value)>> = vec![Vec::new()];
+    for (at, one) in filters.iter().enumerate() {
+        searches.push(vec![one]);
+        let others = filters[at + 1..].iter().filter(|other| other.0 != one.0);
+        searches.extend(others.map(|other| vec![one, other]));
+    }
+    let mut hits = 0;
+    for later in [0, 60, 200] {
+        w.now += later;
+        for search in &searches {
+            let text: String = search.iter().map(|(name, text, _)| format!("{name:?}{text} ")).collect();
+            let by_index = found(&mut w, &text);
+            assert_eq!(by_index, one_by_one(&w, search), "{text} after {later} s");
+            hits += by_index.len();
+        }
+    }
+    assert!(hits > 1000, "{hits}: filters that find nothing show nothing");
+}
+
+fn one_by_one(w: &World, search: &[&(&str, &str, Value)]) -> Vec<usize> {
+    let mut all: Vec<_> = w.objects.iter().collect();
+    all.sort_by_key(|object| std::cmp::Reverse((object.initial_date, object.number)));
+    let asks_state = search.iter().any(|(name, ..)| *name == "State");
+    let matching = all.into_iter().filter(|object| {
+        (asks_state || !object.is_destroyed())
+            && search.iter().all(|(name, _, wanted)| {
+                let known = object.instances(&AttributeName::new(name), w.now);
+                known.iter().any(|known| match wanted {
+                    Value::Structure(fields) => {
+                        fields.iter().all(|field| known.value.children().contains(field))
+                    }
+                    wanted => known.value == *wanted,
+                })
+            })
+    });
+    let id = |object: &std::sync::Arc<kms_core::Object>| object.id.to_string();
+    matching.map(|object| w.names.0.iter().position(|known| *known == id(object)).unwrap() + 1).collect()
 }
 
 #[test]
