@@ -2,11 +2,13 @@
 
 mod asymmetric;
 mod digest;
+mod pairs;
 mod symmetric;
 
 use kmip::enumeration::HashingAlgorithm;
 use kms_core::cryptography::{
-    AsymmetricKey, Cipher, Cryptography, CryptographyError, Encrypted, Mac, RsaPadding, Signed, Signing,
+    AsymmetricForm, AsymmetricKey, Cipher, Cryptography, CryptographyError, Encrypted, KeyNumbers, Mac,
+    MadePair, PairKind, RsaPadding, Signed, Signing, Stretching, Workshop,
 };
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
@@ -72,6 +74,36 @@ impl Cryptography for OpenSsl {
     fn hash(&self, algorithm: HashingAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptographyError> {
         digest::hash(algorithm, data)
     }
+
+    fn agree(
+        &self,
+        private: &AsymmetricKey<'_>,
+        public: &AsymmetricKey<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptographyError> {
+        pairs::agree(private, public)
+    }
+
+    fn numbers(&self, key: &AsymmetricKey<'_>) -> Result<KeyNumbers, CryptographyError> {
+        pairs::numbers(key)
+    }
+
+    fn der(
+        &self,
+        numbers: &KeyNumbers,
+        form: AsymmetricForm,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptographyError> {
+        pairs::der(numbers, form)
+    }
+}
+
+impl Workshop for OpenSsl {
+    fn make_pair(&self, kind: PairKind) -> Result<MadePair, CryptographyError> {
+        pairs::make_pair(kind)
+    }
+
+    fn stretch(&self, stretching: &Stretching) -> Result<Zeroizing<Vec<u8>>, CryptographyError> {
+        pairs::stretch(stretching)
+    }
 }
 
 /// What OpenSSL did not do, without its words, which speak of its insides.
@@ -79,5 +111,9 @@ fn failed(what: &'static str) -> impl Fn(ErrorStack) -> CryptographyError {
     move |_| CryptographyError::Failed(what.to_owned())
 }
 
+#[cfg(test)]
+mod derived_tests;
+#[cfg(test)]
+mod pairs_tests;
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,11 @@ pub mod activate;
 pub mod add_attribute;
 pub mod check;
 pub mod create;
+pub mod create_key_pair;
 pub mod create_split_key;
 pub mod decrypt;
 pub mod delete_attribute;
+pub mod derive_key;
 pub mod destroy;
 pub mod discover_versions;
 pub mod encrypt;
@@ -19,9 +21,11 @@ pub mod locate;
 pub mod mac;
 pub mod mac_verify;
 pub mod modify_attribute;
+mod pair;
 mod part;
 pub mod query;
 pub mod re_key;
+pub mod re_key_key_pair;
 pub mod register;
 pub mod revoke;
 pub mod rng_retrieve;
@@ -35,6 +39,7 @@ use crate::attribute::gate;
 use crate::enumeration::Operation;
 use crate::{AttributeName, ManagedObject, ProtocolVersion, tag};
 
+pub use pair::{NewPair, PairTemplates};
 pub use part::Part;
 
 /// What one side of one operation says.
@@ -195,8 +200,11 @@ macro_rules! operations {
 #[rustfmt::skip]
 operations! {
     Create           create             Changes;
+    CreateKeyPair    create_key_pair    Changes;
     Register         register           Changes;
     ReKey            re_key             Changes;
+    ReKeyKeyPair     re_key_key_pair    Changes;
+    DeriveKey        derive_key         Changes;
     Locate           locate             Reads;
     Check            check              Reads;
     Get              get                Reads;

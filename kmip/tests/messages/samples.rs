@@ -54,6 +54,19 @@ pub(crate) fn cryptographic_parameters() -> Value {
     ])
 }
 
+fn pair_templates() -> PairTemplates {
+    PairTemplates { common: Some(template()), private_key: Some(template()), public_key: Some(template()) }
+}
+
+fn new_pair() -> NewPair {
+    NewPair {
+        private_key_unique_identifier: ID.to_owned(),
+        public_key_unique_identifier: "2".to_owned(),
+        private_key_template_attribute: Some(template()),
+        public_key_template_attribute: Some(template()),
+    }
+}
+
 fn id() -> Option<String> {
     Some(ID.to_owned())
 }
@@ -75,6 +88,7 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
     };
     vec![
         create::Request { object_type, template_attribute: template() }.into(),
+        create_key_pair::Request { templates: pair_templates() }.into(),
         register::Request {
             object_type,
             template_attribute: template(),
@@ -83,6 +97,26 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
         .into(),
         re_key::Request { unique_identifier: id(), offset: Some(60), template_attribute: Some(template()) }
             .into(),
+        re_key_key_pair::Request {
+            private_key_unique_identifier: id(),
+            offset: Some(60),
+            templates: pair_templates(),
+        }
+        .into(),
+        derive_key::Request {
+            object_type,
+            unique_identifiers: vec![ID.to_owned(), "2".to_owned()],
+            derivation_method: DerivationMethod::Pbkdf2,
+            derivation_parameters: derive_key::DerivationParameters {
+                cryptographic_parameters: Some(cryptographic_parameters()),
+                initialization_vector: Some(vec![1, 2]),
+                derivation_data: Some(Secret::from(&KEY[..])),
+                salt: Some(vec![3, 4]),
+                iteration_count: Some(4096),
+            },
+            template_attribute: template(),
+        }
+        .into(),
         locate::Request {
             maximum_items: Some(10),
             offset_items: Some(20),
@@ -229,6 +263,7 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
             template_attribute: template_attribute(),
         }
         .into(),
+        create_key_pair::Response { pair: new_pair() }.into(),
         register::Response {
             unique_identifier: unique_identifier(),
             template_attribute: template_attribute(),
@@ -236,6 +271,12 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
         .into(),
         re_key::Response { unique_identifier: unique_identifier(), template_attribute: template_attribute() }
             .into(),
+        re_key_key_pair::Response { pair: new_pair() }.into(),
+        derive_key::Response {
+            unique_identifier: unique_identifier(),
+            template_attribute: template_attribute(),
+        }
+        .into(),
         locate::Response {
             located_items: Some(2),
             unique_identifiers: vec![unique_identifier(), "2".to_owned()],

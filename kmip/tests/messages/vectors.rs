@@ -53,6 +53,13 @@ fn compared(same: bool, untyped: bool) -> Fate {
     }
 }
 
+/// Messages that are not of their own specification: file, line, and what is wrong with them.
+const ERRATA: [(&str, usize, &str); 1] = [(
+    "use-cases.tsv",
+    62,
+    "its two keys stand under Unique Identifier, where KMIP 1.0 table 111 has Private and Public Key Unique Identifier",
+)];
+
 #[test]
 fn every_published_message_comes_back_byte_for_byte() {
     let Some(folder) = shared("KMIP_VECTORS", "vectors") else { return };
@@ -72,6 +79,12 @@ fn every_published_message_comes_back_byte_for_byte() {
                 Fate::Differs(why) => differ.push(format!("{file}:{}: {summary}: {why}", number + 1)),
             }
         }
+    }
+    for (file, line, _) in ERRATA {
+        let place = format!("{file}:{line}:");
+        let known =
+            differ.iter().position(|line| line.starts_with(&place)).expect("an erratum that still differs");
+        differ.swap_remove(known);
     }
     println!("{} typed and {} untyped come back the same; {} differ:", same.0, same.1, differ.len());
     differ.iter().for_each(|line| println!("{line}"));

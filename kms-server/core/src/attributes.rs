@@ -30,20 +30,40 @@ impl NewAttributes {
         object_type: ObjectType,
         template: &TemplateAttribute,
     ) -> Result<Self, Refusal> {
+        Self::gather(call, [template])?.checked(call, object_type)
+    }
+
+    /// Resolves the templates that are named, in the order of precedence that Create Key Pair has: what comes later takes the
+    /// place of what came before. Nothing is checked yet but that the templates are there.
+    pub(crate) fn gather<'t>(
+        call: &Call<'_, '_, '_>,
+        templates: impl IntoIterator<Item = &'t TemplateAttribute>,
+    ) -> Result<Self, Refusal> {
         let mut new = Self::default();
-        for name in &template.names {
-            new.merge(call.template(name)?);
+        for template in templates {
+            for name in &template.names {
+                new.merge(call.template(name)?);
+            }
+            new.merge(template.attributes.clone());
         }
-        new.merge(template.attributes.clone());
-        new.check_size(call.limits())?;
+        Ok(new)
+    }
+
+    /// Checks what was gathered for an object of this type against the table.
+    pub(crate) fn checked(
+        mut self,
+        call: &Call<'_, '_, '_>,
+        object_type: ObjectType,
+    ) -> Result<Self, Refusal> {
+        self.check_size(call.limits())?;
         let mut seen: BTreeSet<&AttributeName> = BTreeSet::new();
-        for attribute in &new.attributes {
+        for attribute in &self.attributes {
             let first = seen.insert(&attribute.name);
             check_new(call, object_type, attribute, first)?;
         }
-        new.number();
-        new.check_dates()?;
-        Ok(new)
+        self.number();
+        self.check_dates()?;
+        Ok(self)
     }
 
     /// Those of `later` take the place of single-instance ones, and stand beside multi-instance ones.
@@ -82,6 +102,12 @@ impl NewAttributes {
     pub(crate) fn first(&self, attribute: StandardAttribute) -> Option<&Value> {
         let name = AttributeName::from(attribute);
         self.attributes.iter().find(|known| known.name == name).map(|known| &known.value)
+    }
+
+    /// All values of an attribute.
+    pub(crate) fn all(&self, attribute: StandardAttribute) -> impl Iterator<Item = &Value> {
+        let name = AttributeName::from(attribute);
+        self.attributes.iter().filter(move |known| known.name == name).map(|known| &known.value)
     }
 
     /// A number among them.

@@ -46,8 +46,11 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
         | Operation::Locate
         | Operation::Check => (rights.read, "read"),
         Operation::Create
+        | Operation::CreateKeyPair
         | Operation::Register
         | Operation::ReKey
+        | Operation::ReKeyKeyPair
+        | Operation::DeriveKey
         | Operation::CreateSplitKey
         | Operation::JoinSplitKey => (rights.create, "create"),
         Operation::AddAttribute

@@ -5,7 +5,7 @@ use std::fmt;
 use kmip::enumeration::ObjectType;
 use zeroize::Zeroizing;
 
-use crate::cryptography::Cryptography;
+use crate::cryptography::{Cryptography, Workshop};
 use crate::{Client, Id, Tenant};
 
 /// Randomness, given.
@@ -85,6 +85,8 @@ pub struct Context<'a> {
     pub vault: &'a dyn Vault,
     /// Computes what clients have computed with keys.
     pub cryptography: &'a dyn Cryptography,
+    /// Makes what takes long.
+    pub workshop: &'a dyn Workshop,
     /// What one request may cost.
     pub limits: &'a Limits,
     /// What Query says the server is.

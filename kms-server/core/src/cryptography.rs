@@ -1,8 +1,12 @@
 //! What the core asks of a library of cryptography: the algorithms themselves, which decide nothing. Which key may be used
 //! how, and when, is decided in [`crate::operations`].
 
+mod keys;
+
 use kmip::enumeration::{BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, PaddingMethod};
 use zeroize::Zeroizing;
+
+pub use keys::{KeyNumbers, MadePair, Number, PairKind, Stretching};
 
 /// A library of cryptography. Its methods compute, and keep nothing.
 pub trait Cryptography {
@@ -78,6 +82,49 @@ pub trait Cryptography {
     /// # Errors
     /// Where the algorithm is unknown here.
     fn hash(&self, algorithm: HashingAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptographyError>;
+
+    /// What the two halves of two pairs agree on: the x-coordinate of ECDH's point, or DH's number, in as many bytes as the
+    /// field has (NIST SP 800-56A, 5.7.1).
+    ///
+    /// # Errors
+    /// Where the first is no private key, or the second none of its curve or group.
+    fn agree(
+        &self,
+        private: &AsymmetricKey<'_>,
+        public: &AsymmetricKey<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptographyError>;
+
+    /// A key as its numbers.
+    ///
+    /// # Errors
+    /// Where the bytes are none of their form, or of an algorithm or a curve that is unknown here.
+    fn numbers(&self, key: &AsymmetricKey<'_>) -> Result<KeyNumbers, CryptographyError>;
+
+    /// A key of these numbers, in the DER of a form.
+    ///
+    /// # Errors
+    /// Where the numbers are no key, or the form is none for them.
+    fn der(
+        &self,
+        numbers: &KeyNumbers,
+        form: AsymmetricForm,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptographyError>;
+}
+
+/// What takes long: seconds for a long RSA key, and as long as its iterations say for a password. Whoever decides must not wait
+/// for it, so an implementation may say that it comes [`Later`](CryptographyError::Later).
+pub trait Workshop {
+    /// A new pair.
+    ///
+    /// # Errors
+    /// Where the kind is unknown here, and where it comes later.
+    fn make_pair(&self, kind: PairKind) -> Result<MadePair, CryptographyError>;
+
+    /// A password, stretched.
+    ///
+    /// # Errors
+    /// Where the digest is unknown here, and where it comes later.
+    fn stretch(&self, stretching: &Stretching) -> Result<Zeroizing<Vec<u8>>, CryptographyError>;
 }
 
 /// A symmetric cipher, as it is used once.
@@ -211,4 +258,7 @@ pub enum CryptographyError {
     Unsupported(String),
     /// What was given does not fit the algorithm, or is not what was encrypted.
     Failed(String),
+    /// It takes long, and is computed where nobody waits for it; the whole request is decided anew when it is there, and what
+    /// is answered now reaches nobody.
+    Later,
 }

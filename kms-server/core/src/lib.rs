@@ -14,6 +14,7 @@ mod event;
 mod gate;
 mod handle;
 mod id;
+mod key_format;
 mod lifecycle;
 mod objects;
 pub mod operations;

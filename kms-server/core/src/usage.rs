@@ -235,6 +235,9 @@ impl From<CryptographyError> for Refusal {
         match error {
             CryptographyError::Unsupported(why) => Self::new(ResultReason::FeatureNotSupported, why),
             CryptographyError::Failed(why) => Self::new(ResultReason::CryptographicFailure, why),
+            CryptographyError::Later => {
+                Self::general_failure("this is still being computed; hint: ask again")
+            }
         }
     }
 }

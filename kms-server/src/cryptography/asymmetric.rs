@@ -21,7 +21,7 @@ const NOT_SIGNED: &str = "the data could not be signed: the key is none for it";
 /// Has OpenSSL find the salt's length in the signature.
 const SALT_AS_FOUND: i32 = -2;
 
-fn private(key: &AsymmetricKey<'_>) -> Result<PKey<Private>, CryptographyError> {
+pub(super) fn private(key: &AsymmetricKey<'_>) -> Result<PKey<Private>, CryptographyError> {
     let read = match key.form {
         AsymmetricForm::Pkcs1Private => Rsa::private_key_from_der(key.der).and_then(PKey::from_rsa),
         AsymmetricForm::Pkcs8 => PKey::private_key_from_pkcs8(key.der),
@@ -36,7 +36,7 @@ fn private(key: &AsymmetricKey<'_>) -> Result<PKey<Private>, CryptographyError> 
 }
 
 /// The public half, also of a private key.
-fn public(key: &AsymmetricKey<'_>) -> Result<PKey<Public>, CryptographyError> {
+pub(super) fn public(key: &AsymmetricKey<'_>) -> Result<PKey<Public>, CryptographyError> {
     let read = match key.form {
         AsymmetricForm::Pkcs1Public => Rsa::public_key_from_der_pkcs1(key.der).and_then(PKey::from_rsa),
         AsymmetricForm::SubjectPublicKeyInfo => PKey::public_key_from_der(key.der),

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::change;
 use super::state::{Asker, Stamp, State, command};
+use super::workshop::{Bench, Made, Toil, Workshop};
 use crate::engine::{Engine, Proposed, Role};
 use crate::entropy;
 use crate::metrics::Metrics;
@@ -52,7 +53,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
 const SETTLE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What is to be decided.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Matter {
     /// A client's request, of so many bytes.
     Request { request: Arc<RequestMessage>, asker: Asker, bytes: usize },
@@ -69,6 +70,8 @@ pub(super) struct Work {
     pub(super) again: bool,
     /// How many answers had been remembered when it was first sent: what was forgotten since may have been its.
     pub(super) seen: u64,
+    /// What was made for it in the workshop, as it was decided before without.
+    pub(super) made: Arc<Vec<Made>>,
     pub(super) answer: oneshot::Sender<Decision>,
 }
 
@@ -86,11 +89,16 @@ pub(super) enum Decision {
     /// Nothing was decided: so many answers were remembered by now that one to this token may have been forgotten. Who
     /// knows that there was none asks again, and says that this many were remembered by then.
     Outrun(u64),
+    /// Nothing was decided: it needs this, which takes long. To be asked again with it.
+    Needs(Vec<Toil>),
 }
 
 /// The end that requests hold.
 #[derive(Clone, Debug)]
-pub(super) struct Decider(mpsc::Sender<Work>);
+pub(super) struct Decider {
+    work: mpsc::Sender<Work>,
+    pub(super) workshop: Arc<Workshop>,
+}
 
 impl Decider {
     /// Starts the task; it ends when the last [`Decider`] is dropped.
@@ -101,16 +109,27 @@ impl Decider {
             Task { state, engine, metrics, waiting: Waiting { queue, gathered: VecDeque::new() }, roles }
                 .run(),
         );
-        Self(work)
+        Self { work, workshop: Arc::default() }
     }
 
-    /// Hands a matter over, and waits until it is decided and what came of it is on disk.
+    /// Hands a matter over, and waits until it is decided and what came of it is on disk. What it needs and takes long is made
+    /// here, beside the task that decides, which goes on with what others want; then it is handed over again.
     pub(super) async fn decide(&self, matter: Matter, token: Token, again: bool, seen: u64) -> Decision {
-        let (answer, decision) = oneshot::channel();
-        if self.0.send(Work { matter, token, again, seen, answer }).await.is_err() {
-            return Decision::NotLeading;
+        let mut place = None;
+        let mut made = Arc::default();
+        loop {
+            let (answer, decision) = oneshot::channel();
+            let work = Work { matter: matter.clone(), token, again, seen, made, answer };
+            if self.work.send(work).await.is_err() {
+                return Decision::NotLeading;
+            }
+            match decision.await.unwrap_or(Decision::Lost) {
+                Decision::Needs(toils) => {
+                    made = place.get_or_insert_with(|| self.workshop.place(token)).make(toils).await;
+                }
+                decided => return decided,
+            }
         }
-        decision.await.unwrap_or(Decision::Lost)
     }
 }
 
@@ -320,7 +339,12 @@ impl Task {
         let mark = draft.mark();
         match &work.matter {
             Matter::Request { request, asker, .. } => {
-                let outcome = self.state.decide(request, asker, draft);
+                let bench = Bench::with(&work.made);
+                let outcome = self.state.decide(request, asker, &bench, draft);
+                if let Some(toils) = bench.needs() {
+                    draft.rollback(mark);
+                    return Decision::Needs(toils);
+                }
                 // A refusal too, where an earlier try may lie in a frozen node: who was told that it failed must not find
                 // it done when that node wakes.
                 let remembered = draft.mark() > mark || work.again && !is_read_only(request);

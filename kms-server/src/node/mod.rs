@@ -22,6 +22,7 @@ mod start;
 mod state;
 mod taker;
 mod vault;
+mod workshop;
 
 #[cfg(test)]
 mod cluster_tests;
@@ -31,6 +32,8 @@ mod decider_tests;
 mod front_tests;
 #[cfg(test)]
 mod test_bed;
+#[cfg(test)]
+mod workshop_tests;
 
 use std::net::SocketAddr;
 use std::pin::Pin;

@@ -238,7 +238,8 @@ impl Taker {
             }
             Decision::Changed(Err(refusal)) => Reply::Refused(refusal),
             Decision::NotLeading => Reply::NotLeading,
-            Decision::Lost => Reply::Lost,
+            // The decider makes what a request needs before it answers.
+            Decision::Lost | Decision::Needs(_) => Reply::Lost,
             Decision::Outrun(seen) => Reply::Outrun(seen),
         };
         reply.write()

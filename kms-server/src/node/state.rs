@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use kmip::enumeration::ResultReason;
 use kmip::{ProtocolVersion, RequestMessage};
+use kms_core::cryptography::Workshop;
 use kms_core::{
     About, Client, Context, Draft, Event, Id, Object, Objects, Outcome, Refusal, Vault, refuse_all,
 };
@@ -123,8 +124,14 @@ impl State {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decides a request on top of a draft.
-    pub(super) fn decide(&self, request: &RequestMessage, asker: &Asker, draft: &mut Draft<'_>) -> Outcome {
+    /// Decides a request on top of a draft; what takes long comes from `workshop`.
+    pub(super) fn decide(
+        &self,
+        request: &RequestMessage,
+        asker: &Asker,
+        workshop: &dyn Workshop,
+        draft: &mut Draft<'_>,
+    ) -> Outcome {
         let now = self.clock.unix_seconds();
         if !asker.is_known(draft) {
             let refusal = Refusal::new(ResultReason::AuthenticationNotSuccessful, "this client was removed")
@@ -142,6 +149,7 @@ impl State {
             entropy: &mut SystemEntropy,
             vault: &self.vault,
             cryptography: &OpenSsl,
+            workshop,
             limits: &self.limits,
             vendor_identification: VENDOR_IDENTIFICATION,
         };

@@ -22,6 +22,7 @@ use super::standing::{Currency, Standing, watch_standing};
 use super::state::{Asker, State};
 use super::vault::KeyringVault;
 use crate::clock::Clock;
+use crate::cryptography::OpenSsl;
 use crate::disk::Log;
 use crate::engine::{self, Engine, EngineError, NodeId, Role, SnapshotStore, Timing, Writing};
 use crate::entropy;
@@ -289,7 +290,7 @@ impl Taker {
     fn read(&self, request: &RequestMessage, asker: &Asker) -> Option<Outcome> {
         let held = self.state.held();
         let mut draft = Draft::new(&held.objects);
-        let outcome = self.state.decide(request, asker, &mut draft);
+        let outcome = self.state.decide(request, asker, &OpenSsl, &mut draft);
         draft.events().is_empty().then_some(outcome)
     }
 
@@ -297,7 +298,7 @@ impl Taker {
     fn read_what_is_held(&self, request: &RequestMessage, asker: &Asker) -> Outcome {
         let held = self.state.held();
         let mut draft = Draft::stale(&held.objects);
-        self.state.decide(request, asker, &mut draft)
+        self.state.decide(request, asker, &OpenSsl, &mut draft)
     }
 
     /// Waits until this node is cut off or outside, and says which; for ever while it is whole.
@@ -442,7 +443,8 @@ impl Tried {
             Decision::Outcome(outcome) => Self::Carried(Carried::Outcome(outcome)),
             Decision::Changed(changed) => Self::Carried(Carried::Changed(changed)),
             Decision::NotLeading => Self::NotTaken,
-            Decision::Lost => Self::Unknown,
+            // The decider makes what a request needs before it answers.
+            Decision::Lost | Decision::Needs(_) => Self::Unknown,
             Decision::Outrun(seen) => Self::Outrun(seen),
         }
     }

@@ -60,6 +60,7 @@ impl Wire for Alone {
             entropy: &mut System,
             vault: &Open,
             cryptography: &OpenSsl,
+            workshop: &OpenSsl,
             limits: &limits,
             vendor_identification: "kms-core",
         };

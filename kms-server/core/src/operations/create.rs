@@ -84,6 +84,23 @@ pub(super) fn make_key(
     call: &mut Call<'_, '_, '_>,
     attributes: &mut NewAttributes,
 ) -> Result<ManagedObject, Refusal> {
+    let wanted = wanted_key(attributes)?;
+    attributes.set_if_absent(StandardAttribute::CryptographicLength, Value::Integer(wanted.bits));
+    let mut material = vec![0; wanted.bytes];
+    call.context.entropy.fill(&mut material);
+    Ok(wanted.key(material))
+}
+
+/// A symmetric key as it is asked for.
+pub(super) struct WantedKey {
+    algorithm: CryptographicAlgorithm,
+    bits: i32,
+    /// Of its material.
+    pub(super) bytes: usize,
+}
+
+/// What key the attributes ask for, of a length that its algorithm has.
+pub(super) fn wanted_key(attributes: &NewAttributes) -> Result<WantedKey, Refusal> {
     let Some(algorithm) = attributes.enumeration(StandardAttribute::CryptographicAlgorithm) else {
         return Err(Refusal::invalid_field("a new key needs a Cryptographic Algorithm"));
     };
@@ -97,14 +114,23 @@ pub(super) fn make_key(
     if !lengths.allow(bits) {
         return Err(Refusal::invalid_field(format!("a key for {algorithm} cannot have {bits} bits")));
     }
-    attributes.set_if_absent(StandardAttribute::CryptographicLength, Value::Integer(bits));
-    let mut material = vec![0; material_bytes(algorithm, bits)];
-    call.context.entropy.fill(&mut material);
-    if algorithm == CryptographicAlgorithm::TripleDes {
-        set_odd_parity(&mut material);
+    Ok(WantedKey { algorithm, bits, bytes: material_bytes(algorithm, bits) })
+}
+
+impl WantedKey {
+    /// The key of these bytes, as many as it has.
+    pub(super) fn key(&self, mut material: Vec<u8>) -> ManagedObject {
+        if self.algorithm == CryptographicAlgorithm::TripleDes {
+            set_odd_parity(&mut material);
+        }
+        let (algorithm, bits) = (Some(self.algorithm), Some(self.bits));
+        ManagedObject::SymmetricKey(KeyBlock::plain(
+            KeyFormatType::Raw,
+            Secret::new(material),
+            algorithm,
+            bits,
+        ))
     }
-    let key_block = KeyBlock::plain(KeyFormatType::Raw, Secret::new(material), Some(algorithm), Some(bits));
-    Ok(ManagedObject::SymmetricKey(key_block))
 }
 
 /// The key lengths of an algorithm, in bits.

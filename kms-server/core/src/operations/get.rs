@@ -6,7 +6,7 @@ use kmip::{ManagedObject, StandardAttribute};
 use ttlv::Value;
 
 use super::Call;
-use crate::{Event, Object, Refusal, gate, wrapping};
+use crate::{Event, Object, Refusal, gate, key_format, wrapping};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     let object = call.object(request.unique_identifier.as_deref())?;
@@ -58,10 +58,16 @@ pub(super) fn given(
     let specification = request.key_wrapping_specification.as_deref();
     check_extractable(object, specification.is_some() || (as_registered && wrapping::is_wrapped(&managed)))?;
     check_form(request, &managed)?;
+    let managed =
+        if as_registered || specification.is_some() { managed } else { wrapping::unwrap(call, managed)? };
+    let managed = match request.key_format_type {
+        Some(KeyFormatType::X509) if matches!(managed, ManagedObject::Certificate { .. }) => managed,
+        Some(asked) => key_format::given_as(managed, asked, call.context.cryptography)?,
+        None => managed,
+    };
     match specification {
         Some(specification) => wrapping::wrap(call, object, managed, specification),
-        None if as_registered => Ok(managed),
-        None => wrapping::unwrap(call, managed),
+        None => Ok(managed),
     }
 }
 
@@ -78,20 +84,9 @@ fn check_extractable(object: &Object, wrapped: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The material goes out in the form it came in; other forms are refused, never guessed.
+/// Compressed, the material goes out as it came in.
 fn check_form(request: &Request, managed: &ManagedObject) -> Result<(), Refusal> {
     let key_block = managed.key_block();
-    let stored = match managed {
-        ManagedObject::Certificate { .. } => Some(KeyFormatType::X509),
-        _ => key_block.map(|block| block.key_format_type),
-    };
-    if let Some(asked) = request.key_format_type.filter(|asked| Some(*asked) != stored) {
-        let stored = stored.map_or("without a Key Format Type".to_owned(), |stored| format!("as {stored}"));
-        return Err(Refusal::new(
-            ResultReason::KeyFormatTypeNotSupported,
-            format!("the object is kept {stored}, and not turned into {asked}"),
-        ));
-    }
     if let Some(asked) = request.key_compression_type
         && key_block.and_then(|block| block.key_compression_type) != Some(asked)
     {

@@ -6,10 +6,13 @@ mod certificate;
 mod check;
 pub(crate) mod cipher;
 mod create;
+mod create_key_pair;
 mod create_split_key;
 mod data;
 mod decrypt;
 mod delete_attribute;
+mod derivation;
+mod derive_key;
 mod destroy;
 mod discover_versions;
 mod encrypt;
@@ -22,8 +25,10 @@ mod locate;
 mod mac;
 mod mac_verify;
 mod modify_attribute;
+mod pair;
 mod query;
 mod re_key;
+mod re_key_key_pair;
 mod register;
 mod revoke;
 mod rng_retrieve;
@@ -80,8 +85,11 @@ macro_rules! dispatch {
 pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -> Result<Done, Refusal> {
     let payload: ResponsePayload = dispatch!(payload, call;
         Create           create
+        CreateKeyPair    create_key_pair
         Register         register
         ReKey            re_key
+        ReKeyKeyPair     re_key_key_pair
+        DeriveKey        derive_key
         Locate           locate
         Check            check
         Get              get
@@ -183,8 +191,13 @@ impl Call<'_, '_, '_> {
 
     /// Refuses one object more than a tenant may have.
     pub(crate) fn check_room(&self) -> Result<(), Refusal> {
+        self.check_room_for(1)
+    }
+
+    /// Refuses so many objects more where they are more than a tenant may have.
+    pub(crate) fn check_room_for(&self, objects: usize) -> Result<(), Refusal> {
         let limit = self.limits().objects_per_tenant_max;
-        if self.draft.count_of_tenant(self.authorised.tenant()) < limit {
+        if self.draft.count_of_tenant(self.authorised.tenant()).saturating_add(objects) <= limit {
             return Ok(());
         }
         Err(Refusal::general_failure(format!(

@@ -39,32 +39,12 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let old = call.object(request.unique_identifier.as_deref())?;
     check_old(&old)?;
     call.check_room()?;
-    // The old key's names are the new key's from now on, so they are no longer taken when the request is checked.
-    let names: Vec<Attribute> = old.instances(&StandardAttribute::Name.into(), call.now());
-    for name in &names {
-        let index = name.index.unwrap_or(0);
-        call.draft(Event::AttributeDeleted { id: old.id, at: call.now(), name: name.name.clone(), index });
-    }
+    give_up_names(call, &old);
     let wanted = match &request.template_attribute {
         Some(template) => NewAttributes::resolve(call, ObjectType::SymmetricKey, template)?,
         None => NewAttributes::default(),
     };
-    let mut attributes = copied(&old);
-    if let Some(offset) = request.offset {
-        if DATES.into_iter().any(|date| wanted.date(date).is_some()) {
-            return Err(Refusal::invalid_message(
-                "Offset stands beside a date that it would set; hint: send the one or the other",
-            ));
-        }
-        shift_dates(&old, call.now(), offset, &mut attributes)?;
-    }
-    let redated = DATES.into_iter().any(|date| wanted.date(date).is_some());
-    attributes.override_with(wanted);
-    attributes.check_size(call.limits())?;
-    // Those that are only copied are as the old key's life has left them.
-    if redated {
-        attributes.check_dates()?;
-    }
+    let mut attributes = replacing(call, &old, wanted, request.offset)?;
     let object = make_key(call, &mut attributes)?;
     made_here(call, &mut attributes);
     let replaced =
@@ -81,6 +61,45 @@ fn check_old(old: &Object) -> Result<(), Refusal> {
     if old.object_type != ObjectType::SymmetricKey {
         return Err(Refusal::permission_denied(format!("a {} cannot be re-keyed", old.object_type)));
     }
+    check_replaceable(old)
+}
+
+/// The old key's names are the new key's from now on, so they are no longer taken when the request is checked.
+pub(super) fn give_up_names(call: &mut Call<'_, '_, '_>, old: &Object) {
+    for name in old.instances(&StandardAttribute::Name.into(), call.now()) {
+        let index = name.index.unwrap_or(0);
+        call.draft(Event::AttributeDeleted { id: old.id, at: call.now(), name: name.name, index });
+    }
+}
+
+/// The attributes of a key in the place of an old one: the old one's, but for those that are wanted otherwise, and with its dates
+/// shifted where there is an offset.
+pub(super) fn replacing(
+    call: &Call<'_, '_, '_>,
+    old: &Object,
+    wanted: NewAttributes,
+    offset: Option<u32>,
+) -> Result<NewAttributes, Refusal> {
+    let mut attributes = copied(old);
+    let redated = DATES.into_iter().any(|date| wanted.date(date).is_some());
+    if let Some(offset) = offset {
+        if redated {
+            return Err(Refusal::invalid_message(
+                "Offset stands beside a date that it would set; hint: send the one or the other",
+            ));
+        }
+        shift_dates(old, call.now(), offset, &mut attributes)?;
+    }
+    attributes.override_with(wanted);
+    attributes.check_size(call.limits())?;
+    // Those that are only copied are as the old key's life has left them.
+    if redated {
+        attributes.check_dates()?;
+    }
+    Ok(attributes)
+}
+
+pub(super) fn check_replaceable(old: &Object) -> Result<(), Refusal> {
     if old.is_destroyed() {
         return Err(Refusal::permission_denied("the key is destroyed, there is nothing to re-key"));
     }
@@ -128,7 +147,8 @@ fn shift_dates(old: &Object, now: i64, offset: u32, attributes: &mut NewAttribut
     Ok(())
 }
 
-fn link_old(call: &mut Call<'_, '_, '_>, old: &Object, link: &Link) {
+/// Links an object to one that came after it.
+pub(super) fn link_old(call: &mut Call<'_, '_, '_>, old: &Object, link: &Link) {
     let name = StandardAttribute::Link.into();
     let used = old.attributes.iter().filter(|known| known.name == name).filter_map(|known| known.index).max();
     let index = used.map_or(0, |index| index.saturating_add(1));

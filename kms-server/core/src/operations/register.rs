@@ -162,11 +162,22 @@ fn check_symmetric(key_block: &KeyBlock, attributes: &mut NewAttributes) -> Resu
 pub(super) fn draft_created(
     call: &mut Call<'_, '_, '_>,
     object: &ManagedObject,
-    mut attributes: NewAttributes,
+    attributes: NewAttributes,
 ) -> Result<Id, Refusal> {
+    let id = Id::random(call.context.entropy);
+    draft_created_as(call, id, object, attributes)?;
+    Ok(id)
+}
+
+/// The same under an identifier that is known already, as other objects link to it.
+pub(super) fn draft_created_as(
+    call: &mut Call<'_, '_, '_>,
+    id: Id,
+    object: &ManagedObject,
+    mut attributes: NewAttributes,
+) -> Result<(), Refusal> {
     let now = call.now();
     let object_type = object.object_type();
-    let id = Id::random(call.context.entropy);
     if let Some(digest) = digest(object) {
         attributes.set(StandardAttribute::Digest, digest.to_value());
     }
@@ -180,7 +191,7 @@ pub(super) fn draft_created(
     let attributes = attributes.into_attributes();
     call.draft(Event::Created { id, tenant, object_type, state, at: now, attributes, material });
     *call.id_placeholder = Some(id);
-    Ok(id)
+    Ok(())
 }
 
 /// Not sensitive and extractable, unless the client says otherwise; "always" and "never" begin as what holds now (KMIP

@@ -146,6 +146,7 @@ impl World {
             entropy: &mut self.entropy,
             vault: &self.vault,
             cryptography: &toy::Toy,
+            workshop: &toy::Toy,
             limits: &self.limits,
             vendor_identification: "test server",
         };
@@ -290,14 +291,6 @@ fn batch_item(source: &mut Source<'_>) -> Node {
     Node::new(tag::BATCH_ITEM, Value::Structure(nodes))
 }
 
-/// The identifiers of the objects that an item made.
-fn all_made(item: &ResponseItem) -> Vec<String> {
-    match &item.payload {
-        Some(kmip::ResponsePayload::CreateSplitKey(response)) => response.unique_identifiers.clone(),
-        _ => made(item).into_iter().collect(),
-    }
-}
-
 /// The identifier of the one object that an item made.
 pub fn made(item: &ResponseItem) -> Option<String> {
     use kmip::ResponsePayload as P;
@@ -306,8 +299,21 @@ pub fn made(item: &ResponseItem) -> Option<String> {
         P::Register(response) => Some(response.unique_identifier.clone()),
         P::ReKey(response) => Some(response.unique_identifier.clone()),
         P::JoinSplitKey(response) => Some(response.unique_identifier.clone()),
+        P::DeriveKey(response) => Some(response.unique_identifier.clone()),
         _ => None,
     }
+}
+
+/// The identifiers of all objects that an item made: of a pair, the private key's first.
+fn all_made(item: &ResponseItem) -> Vec<String> {
+    use kmip::ResponsePayload as P;
+    let pair = match item.payload.as_ref() {
+        Some(P::CreateKeyPair(response)) => &response.pair,
+        Some(P::ReKeyKeyPair(response)) => &response.pair,
+        Some(P::CreateSplitKey(response)) => return response.unique_identifiers.clone(),
+        _ => return made(item).into_iter().collect(),
+    };
+    vec![pair.private_key_unique_identifier.clone(), pair.public_key_unique_identifier.clone()]
 }
 
 /// A payload in the text form.

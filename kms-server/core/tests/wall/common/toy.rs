@@ -1,8 +1,9 @@
 //! Cryptography that anyone can do in their head, so that a test sees what the core asked for.
 
-use kmip::enumeration::HashingAlgorithm;
+use kmip::enumeration::{HashingAlgorithm, RecommendedCurve};
 use kms_core::cryptography::{
-    AsymmetricKey, Cipher, Cryptography, CryptographyError, Encrypted, Mac, RsaPadding, Signed, Signing,
+    AsymmetricForm, AsymmetricKey, Cipher, Cryptography, CryptographyError, Encrypted, KeyNumbers, Mac,
+    MadePair, PairKind, RsaPadding, Signed, Signing, Stretching, Workshop,
 };
 use zeroize::Zeroizing;
 
@@ -87,5 +88,87 @@ impl Cryptography for Toy {
             HashingAlgorithm::Md2 => Err(CryptographyError::Unsupported("no MD2 here".into())),
             _ => Ok(vec![sum([data])]),
         }
+    }
+
+    fn agree(
+        &self,
+        private: &AsymmetricKey<'_>,
+        public: &AsymmetricKey<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptographyError> {
+        if private.der.len().abs_diff(public.der.len()) > 1 {
+            return Err(CryptographyError::Failed("not of one curve".into()));
+        }
+        Ok(Zeroizing::new(vec![sum([private.der]).wrapping_add(sum([public.der])); 32]))
+    }
+
+    /// A key whose only number is its DER.
+    fn numbers(&self, key: &AsymmetricKey<'_>) -> Result<KeyNumbers, CryptographyError> {
+        if key.der.is_empty() {
+            return Err(CryptographyError::Failed("no key".into()));
+        }
+        let number = || Zeroizing::new(key.der.to_vec());
+        Ok(match key.form {
+            AsymmetricForm::Pkcs1Private | AsymmetricForm::Pkcs8 => KeyNumbers::RsaPrivate {
+                modulus: number(),
+                private_exponent: Some(number()),
+                public_exponent: None,
+                p: None,
+                q: None,
+                prime_exponent_p: None,
+                prime_exponent_q: None,
+                crt_coefficient: None,
+            },
+            AsymmetricForm::Pkcs1Public => {
+                KeyNumbers::RsaPublic { modulus: number(), public_exponent: number() }
+            }
+            AsymmetricForm::EcPrivate => KeyNumbers::EcPrivate { curve: RecommendedCurve::P256, d: number() },
+            AsymmetricForm::SubjectPublicKeyInfo | AsymmetricForm::Certificate => {
+                KeyNumbers::EcPublic { curve: RecommendedCurve::P256, q_string: key.der.to_vec() }
+            }
+        })
+    }
+
+    fn der(
+        &self,
+        numbers: &KeyNumbers,
+        form: AsymmetricForm,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptographyError> {
+        let (number, fits) = match numbers {
+            KeyNumbers::RsaPrivate { modulus, .. } => {
+                (modulus.to_vec(), matches!(form, AsymmetricForm::Pkcs1Private | AsymmetricForm::Pkcs8))
+            }
+            KeyNumbers::RsaPublic { modulus, .. } => (
+                modulus.to_vec(),
+                matches!(form, AsymmetricForm::Pkcs1Public | AsymmetricForm::SubjectPublicKeyInfo),
+            ),
+            KeyNumbers::EcPrivate { d, .. } => {
+                (d.to_vec(), matches!(form, AsymmetricForm::EcPrivate | AsymmetricForm::Pkcs8))
+            }
+            KeyNumbers::EcPublic { q_string, .. } => {
+                (q_string.clone(), form == AsymmetricForm::SubjectPublicKeyInfo)
+            }
+            _ => (Vec::new(), false),
+        };
+        if fits {
+            Ok(Zeroizing::new(number))
+        } else {
+            Err(CryptographyError::Unsupported(format!("no {form:?}")))
+        }
+    }
+}
+
+impl Workshop for Toy {
+    fn make_pair(&self, kind: PairKind) -> Result<MadePair, CryptographyError> {
+        if kind == PairKind::Ec(RecommendedCurve::P192) {
+            return Err(CryptographyError::Failed("no P-192 here".into()));
+        }
+        let private = Zeroizing::new(format!("private half of {kind:?}").into_bytes());
+        Ok(MadePair { private, public: format!("public half of {kind:?}").into_bytes() })
+    }
+
+    fn stretch(&self, stretching: &Stretching) -> Result<Zeroizing<Vec<u8>>, CryptographyError> {
+        let Stretching { hash, password, salt, iterations, bytes } = stretching;
+        let of = format!("{hash:?} {iterations} {}", sum([password.as_slice(), salt]));
+        Ok(Zeroizing::new(of.bytes().cycle().take(*bytes).collect()))
     }
 }
