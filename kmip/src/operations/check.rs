@@ -54,7 +54,7 @@ impl Payload for Request {
 }
 
 /// KMIP 1.4 table 193: the identifier where the use is allowed, else the values that stand against it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
     /// The object, where its use is allowed.
     pub unique_identifier: Option<String>,

@@ -160,6 +160,8 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
             attribute_index: Some(1),
         }
         .into(),
+        obtain_lease::Request { unique_identifier: id() }.into(),
+        get_usage_allocation::Request { unique_identifier: id(), usage_limits_count: 500 }.into(),
         activate::Request { unique_identifier: id() }.into(),
         revoke::Request {
             unique_identifier: id(),
@@ -171,6 +173,8 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
         }
         .into(),
         destroy::Request { unique_identifier: id() }.into(),
+        archive::Request { unique_identifier: id() }.into(),
+        recover::Request { unique_identifier: id() }.into(),
         query::Request { query_functions: vec![QueryFunction::QueryOperations] }.into(),
         discover_versions::Request { protocol_versions: vec![ProtocolVersion::V1_1] }.into(),
         encrypt::Request {
@@ -308,9 +312,18 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
         add_attribute::Response { unique_identifier: unique_identifier(), attribute: state() }.into(),
         modify_attribute::Response { unique_identifier: unique_identifier(), attribute: state() }.into(),
         delete_attribute::Response { unique_identifier: unique_identifier(), attribute: state() }.into(),
+        obtain_lease::Response {
+            unique_identifier: unique_identifier(),
+            lease_time: 3600,
+            last_change_date: 1_700_000_000,
+        }
+        .into(),
+        get_usage_allocation::Response { unique_identifier: unique_identifier() }.into(),
         activate::Response { unique_identifier: unique_identifier() }.into(),
         revoke::Response { unique_identifier: unique_identifier() }.into(),
         destroy::Response { unique_identifier: unique_identifier() }.into(),
+        archive::Response { unique_identifier: unique_identifier() }.into(),
+        recover::Response { unique_identifier: unique_identifier() }.into(),
         query::Response {
             operations: Operation::ALL.to_vec(),
             object_types: ObjectType::ALL.to_vec(),

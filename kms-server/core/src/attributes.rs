@@ -12,7 +12,7 @@ use kmip::{ProtocolVersion, TemplateAttribute};
 use ttlv::Value;
 
 use crate::operations::Call;
-use crate::{Limits, Object, Refusal, size};
+use crate::{Limits, Object, Refusal, size, usage_limits};
 
 /// The attributes that a new object is to have, checked, each with its index.
 #[derive(Clone, Debug, Default)]
@@ -381,7 +381,7 @@ pub(crate) fn check_added(
     let highest =
         object.attributes.iter().filter(|known| known.name == *name).filter_map(|known| known.index).max();
     let index = highest.map_or(0, |index| index.saturating_add(1));
-    Ok(Attribute { index: Some(index), ..attribute.clone() })
+    usage_limits::corrected(Attribute { index: Some(index), ..attribute.clone() })
 }
 
 /// Checks another value for an attribute of `object` (KMIP 1.4 section 11.16).
@@ -415,7 +415,7 @@ pub(crate) fn check_modified(
     }
     let others = object.attributes.iter().filter(|known| known.name != *name || known.index != Some(index));
     check_bytes(others.chain([attribute]))?;
-    Ok(Attribute { index: Some(index), ..attribute.clone() })
+    usage_limits::corrected(Attribute { index: Some(index), ..attribute.clone() })
 }
 
 /// Finds the attribute to be deleted from `object` (KMIP 1.4 section 11.17).
@@ -492,7 +492,11 @@ impl Call<'_, '_, '_> {
             .find(|object| object.object_type == ObjectType::Template);
         let not_found =
             || Refusal::new(ResultReason::ItemNotFound, format!("no template of the name {:?}", name.value));
-        match self.open(found.ok_or_else(not_found)?)? {
+        let found = found.ok_or_else(not_found)?;
+        if found.is_archived() {
+            return Err(Refusal::object_archived(found.id));
+        }
+        match self.open(found)? {
             ManagedObject::Template(mut attributes) => {
                 // A Name inside is the template's own.
                 attributes.retain(|attribute| attribute.name != StandardAttribute::Name.into());

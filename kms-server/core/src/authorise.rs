@@ -44,7 +44,9 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
         | Operation::GetAttributes
         | Operation::GetAttributeList
         | Operation::Locate
-        | Operation::Check => (rights.read, "read"),
+        | Operation::Check
+        | Operation::ObtainLease
+        | Operation::GetUsageAllocation => (rights.read, "read"),
         Operation::Create
         | Operation::CreateKeyPair
         | Operation::Register
@@ -56,7 +58,8 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
         Operation::AddAttribute
         | Operation::ModifyAttribute
         | Operation::DeleteAttribute
-        | Operation::Activate => (rights.change, "change"),
+        | Operation::Activate
+        | Operation::Recover => (rights.change, "change"),
         // What takes a key out of use, and whatever else there may be: the rarest right.
         _ => (rights.destroy, "destroy"),
     };

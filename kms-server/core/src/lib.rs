@@ -23,6 +23,7 @@ mod refusal;
 mod sharing;
 mod size;
 mod usage;
+mod usage_limits;
 mod wrapping;
 mod x509;
 

@@ -156,8 +156,9 @@ pub(crate) fn failed(
     unique_identifier: Option<String>,
     refusal: &Refusal,
 ) -> (ResponseItem, AuditItem) {
-    let response =
+    let mut response =
         ResponseItem::failure(operation, unique_batch_item_id, refusal.reason, refusal.message.clone());
+    response.payload = refusal.denied.as_deref().map(|denied| denied.clone().into());
     let audit = AuditItem {
         operation,
         unique_identifier,

@@ -1,6 +1,7 @@
 //! Why an operation is not carried out: one text for the client, another, where it helps, for the log.
 
 use kmip::enumeration::ResultReason;
+use kmip::operations::check;
 
 /// A refusal. Neither text holds key material, and `message` says nothing of other tenants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Refusal {
     pub message: String,
     /// What the log says besides.
     pub log: Option<String>,
+    /// What of a Check's request stands against it: the one answer that has a payload though it failed.
+    pub(crate) denied: Option<Box<check::Response>>,
 }
 
 /// Characters of a refusal's text: 400, so that a client's own long texts, repeated, make no large response.
@@ -32,7 +35,7 @@ impl Refusal {
             message.truncate(end);
             message.push('…');
         }
-        Self { reason, message, log: None }
+        Self { reason, message, log: None, denied: None }
     }
 
     /// The same, with what only the log may say.
@@ -49,6 +52,14 @@ impl Refusal {
     /// No such object here, and nobody to ask whether there is one.
     pub(crate) fn cannot_find(id: &str) -> Self {
         Self::cannot_say(&format!("an object with the Unique Identifier {:?} exists", shown(id)))
+    }
+
+    /// It is there, in the archive.
+    pub(crate) fn object_archived(id: crate::Id) -> Self {
+        Self::new(
+            ResultReason::ObjectArchived,
+            format!("the object {id} is archived; hint: Recover it first"),
+        )
     }
 
     /// A node without quorum does not know whether `what`.

@@ -3,18 +3,18 @@
 
 use std::sync::Arc;
 
-use kmip::attribute::{CryptographicParameters, UsageLimits};
+use kmip::attribute::CryptographicParameters;
 use kmip::enumeration::{
     CryptographicAlgorithm, KeyFormatType, ObjectType, ResultReason, State, UsageLimitsUnit,
 };
 use kmip::mask::CryptographicUsageMask;
 use kmip::object::{KeyMaterial, KeyValue};
-use kmip::{Attribute, ManagedObject, Secret, StandardAttribute, tag};
+use kmip::{ManagedObject, Secret, StandardAttribute, tag};
 use ttlv::Value;
 
 use crate::cryptography::{AsymmetricForm, AsymmetricKey, CryptographyError};
 use crate::operations::Call;
-use crate::{Event, Object, Refusal, wrapping};
+use crate::{Object, Refusal, usage_limits, wrapping};
 
 /// What a key is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,27 +94,12 @@ impl Call<'_, '_, '_> {
 
     /// "the server SHALL obtain an allocation from the current Usage Limits value prior to performing" it.
     fn count_use(&mut self, object: &Object, data_bytes: usize) -> Result<(), Refusal> {
-        let Some(limits) = object.first(StandardAttribute::UsageLimits).and_then(UsageLimits::from_value)
-        else {
-            return Ok(());
-        };
+        let Some(limits) = usage_limits::of(object) else { return Ok(()) };
         let used = match limits.unit {
             UsageLimitsUnit::Byte => i64::try_from(data_bytes).unwrap_or(i64::MAX),
             UsageLimitsUnit::Object | UsageLimitsUnit::Unknown(_) => 1,
         };
-        let left = limits.count.unwrap_or(limits.total);
-        if used > left {
-            return Err(Refusal::permission_denied(format!(
-                "the key's Usage Limits allow {left} more, this use needs {used}"
-            )));
-        }
-        let counted = UsageLimits { count: Some(left - used), ..limits };
-        let attribute = Attribute {
-            index: Some(0),
-            ..Attribute::new(StandardAttribute::UsageLimits, counted.to_value())
-        };
-        self.draft(Event::AttributeSet { id: object.id, at: self.now(), attribute });
-        Ok(())
+        self.allocate(object, limits, used)
     }
 }
 
@@ -123,13 +108,9 @@ fn check_use(object: &Object, purpose: Purpose, now: i64) -> Result<(), Refusal>
     if matches!(object.object_type, ObjectType::Template | ObjectType::OpaqueObject | ObjectType::SplitKey) {
         return Err(Refusal::permission_denied(format!("{id} is a {}, and no key", object.object_type)));
     }
-    let state = object.state_at(now);
-    if state != State::Active {
-        return Err(Refusal::permission_denied(format!("{id} is {state}; only an Active key is used")));
-    }
-    let stopped = object.date(StandardAttribute::ProtectStopDate).is_some_and(|date| date <= now);
-    if purpose.protects() && stopped {
-        return Err(Refusal::permission_denied(format!("the Protect Stop Date of {id} has come")));
+    check_active(object, now)?;
+    if purpose.protects() {
+        check_not_stopped(object, now)?;
     }
     let started = object.date(StandardAttribute::ProcessStartDate).is_none_or(|date| date <= now);
     if !purpose.protects() && !started {
@@ -144,6 +125,53 @@ fn check_use(object: &Object, purpose: Purpose, now: i64) -> Result<(), Refusal>
         ))),
         [] => Err(Refusal::permission_denied(format!("{id} is not used so"))),
     }
+}
+
+fn check_active(object: &Object, now: i64) -> Result<(), Refusal> {
+    let state = object.state_at(now);
+    if state == State::Active {
+        return Ok(());
+    }
+    Err(Refusal::permission_denied(format!("{} is {state}; only an Active key is used", object.id)))
+}
+
+fn check_not_stopped(object: &Object, now: i64) -> Result<(), Refusal> {
+    if object.date(StandardAttribute::ProtectStopDate).is_none_or(|date| date > now) {
+        return Ok(());
+    }
+    Err(Refusal::permission_denied(format!("the Protect Stop Date of {} has come", object.id)))
+}
+
+/// The uses of a key that apply protection.
+const PROTECTING: [CryptographicUsageMask; 9] = [
+    CryptographicUsageMask::SIGN,
+    CryptographicUsageMask::ENCRYPT,
+    CryptographicUsageMask::WRAP_KEY,
+    CryptographicUsageMask::MAC_GENERATE,
+    CryptographicUsageMask::CONTENT_COMMITMENT,
+    CryptographicUsageMask::CERTIFICATE_SIGN,
+    CryptographicUsageMask::CRL_SIGN,
+    CryptographicUsageMask::GENERATE_CRYPTOGRAM,
+    CryptographicUsageMask::TRANSLATE_ENCRYPT,
+];
+
+/// Whether an object is a key that can apply protection, now or at another time.
+///
+/// Fails with Illegal Operation (KMIP 1.4 section 11.19).
+pub(crate) fn check_can_protect(object: &Object) -> Result<(), Refusal> {
+    let keys = [ObjectType::SymmetricKey, ObjectType::PublicKey, ObjectType::PrivateKey];
+    let mask = object.integer(StandardAttribute::CryptographicUsageMask).unwrap_or(0);
+    let mask = CryptographicUsageMask::from_bits(mask);
+    if keys.contains(&object.object_type) && PROTECTING.into_iter().any(|bit| mask.contains(bit)) {
+        return Ok(());
+    }
+    Err(Refusal::illegal_operation(format!("{} is not used for applying protection", object.id)))
+}
+
+/// "After the Activation Date and before the Protect Stop Date" (KMIP 1.4 section 4.18).
+pub(crate) fn check_protects_now(object: &Object, now: i64) -> Result<(), Refusal> {
+    check_active(object, now)?;
+    check_not_stopped(object, now)
 }
 
 impl InUse {

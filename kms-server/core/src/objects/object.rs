@@ -139,6 +139,11 @@ impl Object {
         matches!(self.state, State::Destroyed | State::DestroyedCompromised)
     }
 
+    /// Whether it is archived: it then has an Archive Date (KMIP 1.4 section 3.32), and is not used before Recover.
+    pub fn is_archived(&self) -> bool {
+        self.first(StandardAttribute::ArchiveDate).is_some()
+    }
+
     /// A date among the attributes, in seconds since 1970.
     pub fn date(&self, attribute: StandardAttribute) -> Option<i64> {
         match self.first(attribute)? {

@@ -7,7 +7,7 @@ use super::Call;
 use crate::Refusal;
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
-    let object = call.object(request.unique_identifier.as_deref())?;
+    let object = call.object_anywhere(request.unique_identifier.as_deref())?;
     let mut attribute_names: Vec<AttributeName> = Vec::new();
     let version = call.version;
     let all = object.all_attributes(call.now()).into_iter();

@@ -26,12 +26,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
         // Optional, and wanted by a client that pages: the public test cases have it there, and nowhere else.
         counts: request.offset_items.is_some(),
     };
-    // Nothing is archived, so a mask without the on-line bit matches nothing.
-    let online =
-        request.storage_status_mask.is_none_or(|mask| mask.contains(StorageStatusMask::ON_LINE_STORAGE));
-    if online {
-        search(request, call, &mut found);
-    }
+    search(request, call, &mut found);
     // Another node may hold what this one has not heard of.
     if found.ids.is_empty() && most > 0 && call.draft.is_stale() {
         return Err(Refusal::cannot_say("such objects exist"));
@@ -159,6 +154,15 @@ fn matches(request: &Request, object: &Object, call: &Call<'_, '_, '_>) -> bool 
     let asks_state =
         || request.attributes.iter().any(|filter| filter.name == StandardAttribute::State.into());
     if object.is_destroyed() && !asks_state() {
+        return false;
+    }
+    // "If omitted, then on-line only is assumed."
+    let searched = request.storage_status_mask.unwrap_or(StorageStatusMask::ON_LINE_STORAGE);
+    let stored = match object.is_archived() {
+        true => StorageStatusMask::ARCHIVAL_STORAGE,
+        false => StorageStatusMask::ON_LINE_STORAGE,
+    };
+    if !searched.contains(stored) {
         return false;
     }
     request.attributes.iter().enumerate().all(|(place, filter)| {

@@ -2,6 +2,7 @@
 
 mod activate;
 mod add_attribute;
+mod archive;
 mod certificate;
 mod check;
 pub(crate) mod cipher;
@@ -19,16 +20,19 @@ mod encrypt;
 mod get;
 mod get_attribute_list;
 mod get_attributes;
+mod get_usage_allocation;
 mod hash;
 mod join_split_key;
 mod locate;
 mod mac;
 mod mac_verify;
 mod modify_attribute;
+mod obtain_lease;
 mod pair;
 mod query;
 mod re_key;
 mod re_key_key_pair;
+mod recover;
 mod register;
 mod revoke;
 mod rng_retrieve;
@@ -98,9 +102,13 @@ pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -
         AddAttribute     add_attribute
         ModifyAttribute  modify_attribute
         DeleteAttribute  delete_attribute
+        ObtainLease      obtain_lease
+        GetUsageAllocation get_usage_allocation
         Activate         activate
         Revoke           revoke
         Destroy          destroy
+        Archive          archive
+        Recover          recover
         Query            query
         DiscoverVersions discover_versions
         Encrypt          encrypt
@@ -146,8 +154,18 @@ impl Call<'_, '_, '_> {
 
     /// The object that a request means: the one it names, or the ID Placeholder.
     ///
-    /// Fails with Item Not Found, in the same words for what does not exist and what is another tenant's.
+    /// Fails with Item Not Found, in the same words for what does not exist and what is another tenant's, and with Object
+    /// Archived: "any archived object SHALL first be made available by a Recover operation" (KMIP 1.4 chapter 4).
     pub(crate) fn object(&self, asked: Option<&str>) -> Result<Arc<Object>, Refusal> {
+        let object = self.object_anywhere(asked)?;
+        if object.is_archived() {
+            return Err(Refusal::object_archived(object.id));
+        }
+        Ok(object)
+    }
+
+    /// The same, also where it is archived: for what is known of it, and for Recover.
+    pub(crate) fn object_anywhere(&self, asked: Option<&str>) -> Result<Arc<Object>, Refusal> {
         match (asked, *self.id_placeholder) {
             (Some(id), _) => self.draft.object(&self.authorised, id).cloned(),
             (None, Some(id)) => self.draft.object(&self.authorised, &id.to_string()).cloned(),

@@ -1,7 +1,7 @@
 //! Re-key (KMIP 1.4 sections 4.4 and 11.5): a new key in the place of an old one, which stays as it is but for its names.
 
 use kmip::StandardAttribute;
-use kmip::attribute::{Attribute, Link, UsageLimits};
+use kmip::attribute::{Attribute, Link};
 use kmip::enumeration::{LinkType, ObjectType, ResultReason};
 use kmip::operations::re_key::{Request, Response};
 use ttlv::Value;
@@ -122,11 +122,6 @@ fn copied(old: &Object) -> NewAttributes {
     let mut attributes = NewAttributes::from_attributes(old.attributes.clone());
     for attribute in NOT_COPIED {
         attributes.remove(attribute);
-    }
-    let limits = old.first(StandardAttribute::UsageLimits).and_then(UsageLimits::from_value);
-    if let Some(limits) = limits {
-        let whole = UsageLimits { count: Some(limits.total), ..limits };
-        attributes.set(StandardAttribute::UsageLimits, whole.to_value());
     }
     attributes
 }

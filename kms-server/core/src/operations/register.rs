@@ -181,6 +181,7 @@ pub(super) fn draft_created_as(
     if let Some(digest) = digest(object) {
         attributes.set(StandardAttribute::Digest, digest.to_value());
     }
+    attributes.begin_usage_limits();
     if object_type != ObjectType::Template {
         set_sensitivity(&mut attributes);
     }

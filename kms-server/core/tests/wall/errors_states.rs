@@ -1,5 +1,5 @@
-//! The error tables of Activate, Revoke and Destroy (KMIP 1.4 sections 11.20 to 11.22), a test a row. Nothing is ever
-//! archived here, so the rows on archived objects cannot occur. Query and Discover Versions have no table.
+//! The error tables of Activate, Revoke and Destroy (KMIP 1.4 sections 11.20 to 11.22), a test a row; those on
+//! archived objects stand in `errors_archive`. Query and Discover Versions have no table.
 
 use kmip::enumeration::ResultReason as R;
 

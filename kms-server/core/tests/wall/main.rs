@@ -12,6 +12,8 @@ mod attributes;
 mod batches;
 mod certificates;
 mod common;
+mod errors_allocation;
+mod errors_archive;
 mod errors_attributes;
 mod errors_cryptography;
 mod errors_objects;

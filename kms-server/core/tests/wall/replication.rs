@@ -360,7 +360,7 @@ fn without_quorum_other_refusals_are_those_of_always() {
     for (items, reason) in [
         ("Get { UniqueIdentifier=$1 }", R::Sensitive),
         ("Locate { MaximumItems=-1 }", R::InvalidField),
-        ("#00000011 {}", R::OperationNotSupported),
+        ("#0000007f {}", R::OperationNotSupported),
     ] {
         let (outcome, _) = cut_off(&mut w, "", items);
         assert_eq!(outcome.audit[0].result_reason, Some(reason), "{items}");

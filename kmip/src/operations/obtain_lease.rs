@@ -1,0 +1,58 @@
+//! Obtain Lease: for how long may the client use the object? (KMIP 1.4 section 4.17.)
+
+use ttlv::{Error, Reader, Writer};
+
+use super::{Payload, optional_id, required_id, write_id};
+use crate::{ProtocolVersion, tag};
+
+/// KMIP 1.4 table 206.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// The object; the ID Placeholder where absent.
+    pub unique_identifier: Option<String>,
+}
+
+impl Payload for Request {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self { unique_identifier: optional_id(reader)? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
+        write_id(writer, self.unique_identifier.as_deref());
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
+}
+
+/// KMIP 1.4 table 207.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// The object.
+    pub unique_identifier: String,
+    /// Seconds; 0 for no limit.
+    pub lease_time: u32,
+    /// Seconds since 1970.
+    pub last_change_date: i64,
+}
+
+impl Payload for Response {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self {
+            unique_identifier: required_id(reader)?,
+            lease_time: reader.required(tag::LEASE_TIME)?.interval()?,
+            last_change_date: reader.required(tag::LAST_CHANGE_DATE)?.date_time()?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
+        write_id(writer, Some(&self.unique_identifier));
+        writer.interval(tag::LEASE_TIME, self.lease_time);
+        writer.date_time(tag::LAST_CHANGE_DATE, self.last_change_date);
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
+    }
+}
