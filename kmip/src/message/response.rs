@@ -150,6 +150,25 @@ impl ResponseItem {
         }
     }
 
+    /// An answer that says that the operation is put off, and under which Asynchronous Correlation Value.
+    pub fn pending(
+        operation: Operation,
+        unique_batch_item_id: Option<Vec<u8>>,
+        asynchronous_correlation_value: Vec<u8>,
+    ) -> Self {
+        Self {
+            operation: Some(operation),
+            unique_batch_item_id,
+            result_status: ResultStatus::OperationPending,
+            result_reason: None,
+            result_message: None,
+            asynchronous_correlation_value: Some(asynchronous_correlation_value),
+            payload: None,
+            unrecognised: Vec::new(),
+            message_extension: None,
+        }
+    }
+
     /// An answer that says why not; `message` is for the client and holds no secret.
     pub fn failure(
         operation: Option<Operation>,

@@ -3,6 +3,7 @@
 pub mod activate;
 pub mod add_attribute;
 pub mod archive;
+pub mod cancel;
 pub mod check;
 pub mod create;
 pub mod create_key_pair;
@@ -26,6 +27,7 @@ pub mod modify_attribute;
 pub mod obtain_lease;
 mod pair;
 mod part;
+pub mod poll;
 pub mod query;
 pub mod re_key;
 pub mod re_key_key_pair;
@@ -224,6 +226,8 @@ operations! {
     Destroy          destroy            Changes;
     Archive          archive            Changes;
     Recover          recover            Changes;
+    Cancel           cancel             Changes;
+    Poll             poll               Changes;
     Query            query              Reads;
     DiscoverVersions discover_versions  Reads;
     Encrypt          encrypt            Changes;

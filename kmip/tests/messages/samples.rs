@@ -175,6 +175,8 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
         destroy::Request { unique_identifier: id() }.into(),
         archive::Request { unique_identifier: id() }.into(),
         recover::Request { unique_identifier: id() }.into(),
+        cancel::Request { asynchronous_correlation_value: vec![9; 16] }.into(),
+        poll::Request { asynchronous_correlation_value: vec![9; 16] }.into(),
         query::Request { query_functions: vec![QueryFunction::QueryOperations] }.into(),
         discover_versions::Request { protocol_versions: vec![ProtocolVersion::V1_1] }.into(),
         encrypt::Request {
@@ -324,6 +326,12 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
         destroy::Response { unique_identifier: unique_identifier() }.into(),
         archive::Response { unique_identifier: unique_identifier() }.into(),
         recover::Response { unique_identifier: unique_identifier() }.into(),
+        cancel::Response {
+            asynchronous_correlation_value: vec![9; 16],
+            cancellation_result: CancellationResult::Canceled,
+        }
+        .into(),
+        poll::Response {}.into(),
         query::Response {
             operations: Operation::ALL.to_vec(),
             object_types: ObjectType::ALL.to_vec(),

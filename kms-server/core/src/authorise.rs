@@ -29,7 +29,8 @@ impl<'a> Authorised<'a> {
 pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>, Refusal> {
     let rights = client.rights;
     let (granted, right) = match operation {
-        Operation::Query | Operation::DiscoverVersions => (true, ""),
+        // What a client may ask for, it may ask about (KMIP 1.4 section 3.18.1).
+        Operation::Query | Operation::DiscoverVersions | Operation::Poll | Operation::Cancel => (true, ""),
         // Who may read a key can compute with it anyway.
         Operation::Encrypt
         | Operation::Decrypt

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use kmip::attribute::Name;
 
+use crate::event::Deferred;
 use crate::objects::Lookup;
 use crate::{
     Authorised, Client, Event, Id, Invitation, InvitationDigest, Object, Objects, Record, Refusal,
@@ -165,7 +166,8 @@ impl<'a> Draft<'a> {
             | Event::ClientRemoved { .. }
             | Event::DataKey { .. }
             | Event::Invited { .. }
-            | Event::NodeNumbered { .. } => {
+            | Event::NodeNumbered { .. }
+            | Event::Deferred(_) => {
                 self.others.push(event.clone());
                 Undo::Other
             }
@@ -361,6 +363,30 @@ impl<'a> Draft<'a> {
     /// The sealed answer to the request with this token, if it was given already.
     pub fn answer(&self, token: &Token) -> Option<Vec<u8>> {
         self.answers.get(token).cloned().or_else(|| self.base.answer(token).map(|sealed| sealed.to_vec()))
+    }
+
+    /// The request that was put off under this correlation value, as it would be.
+    pub fn deferred(&self, value: Id) -> Option<Arc<Deferred>> {
+        let drafted = self.others.iter().rev().find_map(|event| match event {
+            Event::Deferred(deferred) if deferred.value == value => Some(deferred),
+            _ => None,
+        });
+        drafted.or_else(|| self.base.deferred(value)).cloned()
+    }
+
+    /// How many requests of a client would be waiting to be carried out.
+    pub fn deferred_waiting_of(&self, client: &str) -> usize {
+        let mut waiting = self.base.deferred_waiting_of(client);
+        for event in &self.others {
+            match event {
+                Event::Deferred(deferred) if *deferred.client == *client => match deferred.is_waiting() {
+                    true => waiting += 1,
+                    false => waiting = waiting.saturating_sub(1),
+                },
+                _ => {}
+            }
+        }
+        waiting
     }
 
     /// The invitation of this digest, if it may be used at `now` (seconds since 1970): not used, and not expired.

@@ -4,8 +4,9 @@
 use kmip::enumeration::{BatchErrorContinuationOption, Operation, ResultReason, ResultStatus};
 use kmip::{ProtocolVersion, RequestItem, RequestMessage, RequestPayload, ResponseItem};
 
-use crate::operations::{self, Call};
-use crate::outcome::{asked, failed, response_bytes_max, too_large};
+use crate::later;
+use crate::operations::{self, Call, Done};
+use crate::outcome::{answered, asked, failed, response_bytes_max, served, too_large};
 use crate::{AuditItem, Context, Draft, Id, Outcome, Refusal, authorise, refuse_all, refuse_message, size};
 
 /// Whether a request can be answered without changing anything, but for the freshness of what it fetches.
@@ -124,7 +125,7 @@ impl Batch {
             request.header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop);
         for item in &request.items {
             let mark = draft.mark();
-            let mut result = self.item(item, context, draft);
+            let mut result = self.item(request, item, context, draft);
             if draft.is_stale() {
                 result = result.map_err(Refusal::without_quorum);
             }
@@ -158,10 +159,11 @@ impl Batch {
 
     fn item(
         &mut self,
+        request: &RequestMessage,
         item: &RequestItem,
         context: &mut Context<'_>,
         draft: &mut Draft<'_>,
-    ) -> Result<operations::Done, Refusal> {
+    ) -> Result<Done, Refusal> {
         let operation = item.operation;
         // Discover Versions came with 1.1, and is how a client of 1.0 finds that out.
         if operation.introduced() > self.version && operation != Operation::DiscoverVersions {
@@ -177,6 +179,9 @@ impl Batch {
         let authorised = authorise(context.client, operation)?;
         if draft.is_stale() && !reads(&item.payload) {
             return Err(Refusal::cannot_change());
+        }
+        if let Some(value) = later::put_off(request, context, draft)? {
+            return Ok(Done::Pending(value));
         }
         let mut call = Call {
             authorised,
@@ -205,26 +210,33 @@ impl Batch {
         Err(Refusal::invalid_field(format!("{operation} has no field {name} ({tag}) there")))
     }
 
-    fn answer(&mut self, item: &RequestItem, result: Result<operations::Done, Refusal>) {
+    fn answer(&mut self, item: &RequestItem, result: Result<Done, Refusal>) {
         let id = item.unique_batch_item_id.clone();
-        let asked = asked(item);
         let (response, audit) = match result {
             Ok(done) => {
-                let audit = AuditItem {
-                    operation: Some(item.operation),
-                    unique_identifier: done.unique_identifier.or(asked),
-                    result_status: ResultStatus::Success,
-                    result_reason: None,
-                    message: None,
-                    log: None,
-                };
-                self.answered_bytes = self.answered_bytes.saturating_add(size::of_payload(&done.payload));
-                (ResponseItem::success(id, done.payload), audit)
+                let response = self.done(item, done, id);
+                let audit = answered(&response, Some(item));
+                (response, audit)
             }
-            Err(refusal) => failed(Some(item.operation), id, asked, &refusal),
+            Err(refusal) => failed(Some(item.operation), id, asked(item), &refusal),
         };
         self.items.push(response);
         self.audit.push(audit);
+    }
+
+    fn done(&mut self, item: &RequestItem, done: Done, id: Option<Vec<u8>>) -> ResponseItem {
+        let response = match done {
+            Done::Answer(payload) => ResponseItem::success(id, payload),
+            Done::Pending(value) => ResponseItem::pending(item.operation, id, value.as_bytes().to_vec()),
+            Done::Kept(kept) => {
+                // It may have gone out before; it does again.
+                self.served.extend(served(&kept));
+                ResponseItem { unique_batch_item_id: id, ..*kept }
+            }
+        };
+        let bytes = response.payload.as_ref().map_or(0, size::of_payload);
+        self.answered_bytes = self.answered_bytes.saturating_add(bytes);
+        response
     }
 
     /// All items but the one that failed, which is the last, "are returned with Undone result status" (KMIP 1.4 section

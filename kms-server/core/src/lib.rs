@@ -15,6 +15,7 @@ mod gate;
 mod handle;
 mod id;
 mod key_format;
+mod later;
 mod lifecycle;
 mod objects;
 pub mod operations;
@@ -31,13 +32,14 @@ pub use authorise::{Authorised, authorise};
 pub use client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};
 pub use context::{About, Context, Entropy, Limits, Vault, VaultError};
 pub use draft::Draft;
-pub use event::{DecodeError, Event, InvitationDigest, Token};
+pub use event::{DecodeError, Deferred, Event, InvitationDigest, Stage, Token};
 pub use handle::{handle, is_read_only};
 pub use id::Id;
+pub use later::{DEFER_S, is_due, settle};
 pub use lifecycle::{Cause, State, transition};
 pub use objects::{
-    ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX, INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered,
-    Object, Objects, Record,
+    ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX, DEFERRED_BYTES_PER_CLIENT_MAX, DEFERRED_PER_CLIENT_MAX,
+    DEFERRED_S_MAX, INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered, Object, Objects, Record,
 };
 pub use outcome::{AuditItem, IDENTIFIER_CHARS_MAX, Outcome, refuse_all, refuse_message};
 pub use refusal::Refusal;

@@ -89,17 +89,21 @@ impl Outcome {
         };
         let items = response.items.iter().enumerate();
         let audit = items.map(|(place, item)| answered(item, request.items.get(place))).collect();
-        let served = response.items.iter().filter_map(|item| match &item.payload {
-            Some(ResponsePayload::Get(response)) => Id::parse(&response.unique_identifier),
-            _ => None,
-        });
-        let served = served.collect();
+        let served = response.items.iter().filter_map(served).collect();
         Self { encoded, audit, served }
     }
 }
 
+/// The object whose material an answer holds.
+pub(crate) fn served(item: &ResponseItem) -> Option<Id> {
+    match &item.payload {
+        Some(ResponsePayload::Get(response)) => Id::parse(&response.unique_identifier),
+        _ => None,
+    }
+}
+
 /// What the audit says of an item that was answered before.
-fn answered(item: &ResponseItem, request: Option<&RequestItem>) -> AuditItem {
+pub(crate) fn answered(item: &ResponseItem, request: Option<&RequestItem>) -> AuditItem {
     let named = item.payload.as_ref().and_then(|payload| payload.unique_identifier()).map(str::to_owned);
     // An answer to the message as a whole names no operation, and is about no object.
     let request = request.filter(|_| item.operation.is_some());

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::members::MemberChange;
 use super::standing::Standing;
-use super::state::{Asker, Stamp, command};
+use super::state::Asker;
 use super::test_bed::{Bed, client, creation, getting, holds_key, reason, registration, words};
-use crate::engine::{NodeId, Proposed};
+use crate::engine::NodeId;
 
 const INVITATION: Event = Event::Invited { digest: [3; 32], at: 1, expires_at: i64::MAX, learner: false };
 
@@ -20,14 +20,6 @@ fn standing(bed: &Bed, id: NodeId) -> Standing {
 
 async fn until_cut(bed: &Bed, id: NodeId) {
     bed.until("it is cut off", || matches!(standing(bed, id), Standing::Cut(_))).await;
-}
-
-/// Commits what no check of a change would let through.
-async fn commit(bed: &Bed, event: Event) {
-    let taker = bed.taker(bed.leader().await);
-    let term = taker.roles.borrow().term;
-    let proposed = taker.engine.propose(term, command(Stamp { decider: 1, number: 1 }, &[event])).await;
-    assert!(matches!(proposed, Proposed::Applied { .. }), "{proposed:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,7 +36,7 @@ async fn what_is_created_through_any_node_can_be_read_at_once_on_every_other() {
 #[tokio::test(start_paused = true)]
 async fn a_client_s_name_is_given_once_whichever_node_is_asked_for_it() {
     let bed = Bed::of(3).await;
-    commit(&bed, registration(1)).await;
+    bed.commit(registration(1)).await;
     for through in 1..=3 {
         let taken = bed.change(through, &registration(2)).await;
         assert!(taken.as_ref().is_err_and(|why| why.contains("is there already")), "{taken:?}");
@@ -227,7 +219,7 @@ async fn a_node_that_was_away_while_another_was_taken_in_follows_that_one_when_i
 #[tokio::test(start_paused = true)]
 async fn a_client_that_was_removed_gets_nothing_from_a_node_that_let_it_in_before() {
     let bed = Bed::of(3).await;
-    commit(&bed, registration(1)).await;
+    bed.commit(registration(1)).await;
     let asker = Asker::registered(&client());
     let id = bed.create(1, "key").await;
     for on in 1..=3 {

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kmip::RequestMessage;
-use kms_core::{Draft, Event, Outcome, Refusal, Token, is_read_only};
+use kms_core::{Deferred, Draft, Event, Outcome, Refusal, Token, is_read_only};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use zeroize::Zeroizing;
 
 use super::change;
@@ -45,6 +45,13 @@ const QUEUE_MAX: usize = 1024;
 
 /// Commands in flight at once. More would be decided on ever staler ground for no more throughput.
 const FLIGHTS_MAX: usize = 4;
+
+/// How often a leader looks whether requests that were put off are due. They are carried out between those that are waited
+/// for, so few at a time.
+const DUE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Requests that were put off, carried out by one command.
+const DUE_MAX: usize = 16;
 
 /// How long one try to take office waits for what the log holds.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -223,6 +230,8 @@ impl Task {
         // Once a command in flight was lost, whatever was decided behind it stood on nothing. A group without one that
         // could not be confirmed is lost by itself: nothing stood on it, and what is in flight behind it is still ahead.
         let mut lost = false;
+        let mut due = interval(DUE_INTERVAL);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let open = loop {
             tokio::select! {
                 biased;
@@ -233,6 +242,9 @@ impl Task {
                     if lost {
                         break true;
                     }
+                }
+                _ = due.tick(), if flights.len() < FLIGHTS_MAX => {
+                    flights.extend(self.settle_due(term, &mut ahead));
                 }
                 gathered = self.waiting.gather(), if flights.len() < FLIGHTS_MAX => {
                     if !gathered {
@@ -276,7 +288,7 @@ impl Task {
                 self.draft_data_key(&mut draft);
             }
             let (seen, forgotten) = (held.objects.answers_seen(), held.objects.answers_forgotten());
-            let (mut bytes, mut drafted) = (0, Vec::new());
+            let mut bytes = 0;
             while bytes < COMMAND_BYTES_ENOUGH
                 && let Some(work) = self.waiting.gathered.pop_front()
             {
@@ -286,18 +298,61 @@ impl Task {
                 }
                 let mark = draft.mark();
                 let mut decision = self.decide_one(&work, &mut draft, seen, forgotten);
-                drafted.clear();
-                Event::encode_all(draft.events().get(mark..).unwrap_or_default(), &mut drafted);
-                if drafted.len() > REQUEST_BYTES_MAX {
+                let drafted = drafted_bytes(&draft, mark);
+                if drafted > REQUEST_BYTES_MAX {
                     draft.rollback(mark);
                     decision = self.refuse(&work, too_much());
                 } else {
-                    bytes += drafted.len();
+                    bytes += drafted;
                 }
                 answers.push((decision, work.answer));
             }
             (draft.into_events(), base)
         };
+        self.propose(term, ahead, events, answers, base)
+    }
+
+    /// Carries out what was put off and is due, as if all that is ahead had happened; `None` where nothing is.
+    fn settle_due(&self, term: u64, ahead: &mut Ahead) -> Option<Flight> {
+        let now = self.state.clock.unix_seconds();
+        let (events, base) = {
+            let held = self.state.held();
+            let is_due = |deferred: &&Arc<Deferred>| kms_core::is_due(deferred, now);
+            let due: Vec<_> = held.objects.deferred_waiting().filter(is_due).take(DUE_MAX).collect();
+            if due.is_empty() {
+                return None;
+            }
+            ahead.forget_applied(held.newest);
+            let mut draft = Draft::behind(&held.objects, ahead.pending.iter().flat_map(|(_, events)| events));
+            let mut bytes = 0;
+            for value in due.into_iter().map(|deferred| deferred.value) {
+                // A Poll or a Cancel that is on its way may have settled it.
+                let Some(deferred) = draft.deferred(value).filter(|deferred| deferred.is_waiting()) else {
+                    continue;
+                };
+                let mark = draft.mark();
+                if !self.state.settle(&deferred, &mut draft) {
+                    continue;
+                }
+                bytes += drafted_bytes(&draft, mark);
+                if bytes > COMMAND_BYTES_ENOUGH {
+                    break;
+                }
+            }
+            (draft.into_events(), held.newest)
+        };
+        (!events.is_empty()).then(|| self.propose(term, ahead, events, Vec::new(), base))
+    }
+
+    /// Proposes what was decided on top of `base`; `answers` leave when it has landed.
+    fn propose(
+        &self,
+        term: u64,
+        ahead: &mut Ahead,
+        events: Vec<Event>,
+        answers: Vec<(Decision, oneshot::Sender<Decision>)>,
+        base: Option<Stamp>,
+    ) -> Flight {
         let began = Instant::now();
         let engine = self.engine.clone();
         let changed = !events.is_empty();
@@ -419,7 +474,7 @@ impl Task {
     }
 
     fn answer(&self, flight: Flight, landed: bool) {
-        if landed && flight.changed {
+        if landed && flight.changed && !flight.answers.is_empty() {
             self.metrics.gathered(flight.answers.len(), flight.began.elapsed());
         }
         for (decision, answer) in flight.answers {
@@ -455,6 +510,13 @@ impl Work {
             Matter::Change(_) => 0,
         }
     }
+}
+
+/// Bytes in the log of what was drafted since `mark`.
+fn drafted_bytes(draft: &Draft<'_>, mark: usize) -> usize {
+    let mut drafted = Vec::new();
+    Event::encode_all(draft.events().get(mark..).unwrap_or_default(), &mut drafted);
+    drafted.len()
 }
 
 fn too_much() -> Refusal {

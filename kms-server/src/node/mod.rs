@@ -31,6 +31,8 @@ mod decider_tests;
 #[cfg(test)]
 mod front_tests;
 #[cfg(test)]
+mod later_tests;
+#[cfg(test)]
 mod test_bed;
 #[cfg(test)]
 mod workshop_tests;

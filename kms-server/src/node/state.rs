@@ -6,13 +6,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use kmip::enumeration::ResultReason;
+use kmip::enumeration::{Operation, ResultReason};
 use kmip::{ProtocolVersion, RequestMessage};
 use kms_core::cryptography::Workshop;
 use kms_core::{
-    About, Client, Context, Draft, Event, Id, Object, Objects, Outcome, Refusal, Vault, refuse_all,
+    About, Client, Context, Deferred, Draft, Event, Id, Object, Objects, Outcome, Refusal, Vault, refuse_all,
 };
-use tracing::error;
+use tracing::{error, info, warn};
 
 use super::vault::{KeyringVault, SystemEntropy};
 use crate::clock::Clock;
@@ -143,17 +143,50 @@ impl State {
                 &refusal,
             );
         }
-        let mut context = Context {
-            now,
-            client: &asker.client,
-            entropy: &mut SystemEntropy,
+        let mut entropy = SystemEntropy;
+        let mut context = self.context(&asker.client, &mut entropy, workshop);
+        kms_core::handle(request, &mut context, draft)
+    }
+
+    /// Carries a request out that its client let the server put off; `false` where that client is gone.
+    pub(super) fn settle(&self, deferred: &Deferred, draft: &mut Draft<'_>) -> bool {
+        let Some(registered) = draft.client(&deferred.client) else { return false };
+        let mut entropy = SystemEntropy;
+        // Nothing that takes long is put off.
+        let mut context = self.context(&registered.client, &mut entropy, &OpenSsl);
+        let client = &registered.client.name;
+        match kms_core::settle(deferred, &mut context, draft) {
+            Ok(outcome) => {
+                for item in &outcome.audit {
+                    let operation = item.operation.and_then(Operation::name).unwrap_or("unknown operation");
+                    let status = item.result_status.name().unwrap_or("unknown status");
+                    info!(client = %client, operation, status, "carried out what was put off");
+                }
+                true
+            }
+            Err(refusal) => {
+                warn!(client = %client, "what was put off cannot be carried out: {}", refusal.log.unwrap_or(refusal.message));
+                false
+            }
+        }
+    }
+
+    fn context<'a>(
+        &'a self,
+        client: &'a Client,
+        entropy: &'a mut SystemEntropy,
+        workshop: &'a dyn Workshop,
+    ) -> Context<'a> {
+        Context {
+            now: self.clock.unix_seconds(),
+            client,
+            entropy,
             vault: &self.vault,
             cryptography: &OpenSsl,
             workshop,
             limits: &self.limits,
             vendor_identification: VENDOR_IDENTIFICATION,
-        };
-        kms_core::handle(request, &mut context, draft)
+        }
     }
 
     /// Notes that the material of these objects went out now.

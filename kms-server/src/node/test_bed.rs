@@ -24,13 +24,15 @@ use super::desk::Desk;
 use super::health::KeyLook;
 use super::members::{MemberChange, promote_learners};
 use super::peers::{Disowned, Peers};
-use super::state::Asker;
+use super::state::{Asker, Stamp, command};
 use super::taker::{Cargo, Carried, Parts, Patience, Taker};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::disk::MemoryDisk;
-use crate::engine::{Answering, CallError, Calls, Member, MemorySnapshots, NodeId, Peer, Timing, Writing};
+use crate::engine::{
+    Answering, CallError, Calls, Member, MemorySnapshots, NodeId, Peer, Proposed, Timing, Writing,
+};
 use crate::metrics::Metrics;
 use crate::root_key::RootKey;
 use crate::seal::Keyring;
@@ -286,6 +288,15 @@ impl Bed {
         let mut bytes = Vec::new();
         request.encode(&mut bytes);
         self.taker(through).outcome_for(asker, &Arc::new(request), &bytes).await.0
+    }
+
+    /// Commits what no check of a change would let through.
+    pub(super) async fn commit(&self, event: Event) {
+        let taker = self.taker(self.leader().await);
+        let term = taker.roles.borrow().term;
+        let stamp = Stamp { decider: 1, number: 1 };
+        let proposed = taker.engine.propose(term, command(stamp, &[event])).await;
+        assert!(matches!(proposed, Proposed::Applied { .. }), "{proposed:?}");
     }
 
     /// An operator's change through a node.

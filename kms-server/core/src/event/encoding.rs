@@ -6,7 +6,7 @@ use kmip::enumeration::{ObjectType, State};
 use kmip::{Attribute, ProtocolVersion, tag};
 use ttlv::{Budget, ErrorKind, Item, Limits, Reader, Tag, Writer};
 
-use super::{Event, Token};
+use super::{Deferred, Event, Stage, Token};
 use crate::client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};
 use crate::{Id, Object, Record};
 
@@ -38,6 +38,8 @@ const RECORD: Tag = Tag::new(0x54_0019);
 const ANSWERS: Tag = Tag::new(0x54_001a);
 const SEEN: Tag = Tag::new(0x54_001b);
 const NUMBER: Tag = Tag::new(0x54_001c);
+const CORRELATION: Tag = Tag::new(0x54_0030);
+const STAGE: Tag = Tag::new(0x54_0031);
 
 /// What is in the log was within a request's limits when it went in, and checksums watch over it since. An entry gathers
 /// many requests, so nothing but the stack is guarded here: an entry that was acknowledged must never be too large to
@@ -72,6 +74,7 @@ mod kind {
     pub(super) const INVITED:           u32 = 12;
     pub(super) const NODE_NUMBERED:     u32 = 13;
     pub(super) const RESTORED:          u32 = 14;
+    pub(super) const DEFERRED:          u32 = 20;
 }
 
 impl Event {
@@ -179,6 +182,14 @@ impl Event {
                 writer.date_time(AT, *at);
                 writer.boolean(LEARNER, *learner);
             }
+            Self::Deferred(deferred) => {
+                writer.enumeration(KIND, kind::DEFERRED);
+                writer.byte_string(CORRELATION, deferred.value.as_bytes());
+                writer.text_string(CLIENT_NAME, &deferred.client);
+                writer.date_time(AT, deferred.at);
+                writer.enumeration(STAGE, deferred.stage.number());
+                writer.byte_string(SEALED, &deferred.sealed);
+            }
             Self::Restored { record } => {
                 writer.enumeration(KIND, kind::RESTORED);
                 writer.byte_string(RECORD, record);
@@ -256,6 +267,17 @@ impl Event {
                 at: reader.required(AT)?.date_time()?,
                 learner: reader.required(LEARNER)?.boolean()?,
             },
+            kind::DEFERRED => {
+                let value: [u8; 16] =
+                    read_array(&mut reader, CORRELATION, "a correlation value has 16 bytes")?;
+                let client = reader.required(CLIENT_NAME)?.text_string()?.into();
+                let at = reader.required(AT)?.date_time()?;
+                let stage = reader.required(STAGE)?;
+                let unknown = stage.error(ErrorKind::WrongValue("a stage of an unknown number"));
+                let stage = Stage::from_number(stage.enumeration()?).ok_or(unknown)?;
+                let sealed = reader.required(SEALED)?.byte_string()?.to_vec();
+                Self::Deferred(Deferred { value: Id::from(value), client, at, stage, sealed }.into())
+            }
             kind::RESTORED => Self::Restored { record: reader.required(RECORD)?.byte_string()?.to_vec() },
             _ => return Err(kind_item.error(ErrorKind::WrongValue("an event of an unknown kind"))),
         };

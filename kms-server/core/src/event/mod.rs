@@ -2,6 +2,9 @@
 
 mod encoding;
 
+use std::fmt;
+use std::sync::Arc;
+
 use kmip::enumeration::{ObjectType, State};
 use kmip::{Attribute, AttributeName};
 
@@ -18,6 +21,74 @@ pub type Token = [u8; 16];
 
 /// SHA-256 of an invitation's secret. The secret itself is never stored.
 pub type InvitationDigest = [u8; 32];
+
+/// A request that its client let the server put off (KMIP 1.4 section 6.7), as it stands.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Deferred {
+    /// Its Asynchronous Correlation Value: nobody can guess it.
+    pub value: Id,
+    /// The name of the client that sent it, and that alone may ask for it.
+    pub client: Arc<str>,
+    /// When it came, in seconds since 1970.
+    pub at: i64,
+    /// How far it is.
+    pub stage: Stage,
+    /// The request message while it waits, then the response message; sealed, as either may hold a key.
+    pub sealed: Vec<u8>,
+}
+
+/// How far a request is that was put off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It is to be carried out.
+    Waiting,
+    /// It succeeded.
+    Completed,
+    /// It failed.
+    Failed,
+    /// Its client canceled it before it was carried out.
+    Canceled,
+}
+
+impl Stage {
+    /// All of them, in the order of their numbers in the log.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Completed, Self::Failed, Self::Canceled];
+
+    /// The number in the log.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Waiting => 1,
+            Self::Completed => 2,
+            Self::Failed => 3,
+            Self::Canceled => 4,
+        }
+    }
+
+    /// The stage of this number.
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.number() == number)
+    }
+}
+
+impl Deferred {
+    /// Whether it is yet to be carried out.
+    pub fn is_waiting(&self) -> bool {
+        self.stage == Stage::Waiting
+    }
+}
+
+/// Shows no sealed byte.
+impl fmt::Debug for Deferred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deferred")
+            .field("value", &self.value)
+            .field("client", &self.client)
+            .field("at", &self.at)
+            .field("stage", &self.stage)
+            .field("sealed_bytes", &self.sealed.len())
+            .finish()
+    }
+}
 
 /// Something that was decided. To apply one cannot fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +149,8 @@ pub enum Event {
         /// Whether it keeps to learning until it is promoted by hand.
         learner: bool,
     },
+    /// A request was put off, or carried out or canceled since.
+    Deferred(Arc<Deferred>),
     /// A record of a backup was taken in, as [`Objects::restore`](crate::Objects::restore) reads it.
     Restored { record: Vec<u8> },
 }
@@ -99,6 +172,7 @@ impl Event {
             | Self::DataKey { .. }
             | Self::Invited { .. }
             | Self::NodeNumbered { .. }
+            | Self::Deferred(_)
             | Self::Restored { .. } => None,
         }
     }
@@ -117,6 +191,7 @@ impl Event {
             | Self::Invited { at, .. }
             | Self::NodeNumbered { at, .. } => Some(*at),
             Self::ClientRegistered { client } => Some(client.registered_at),
+            Self::Deferred(deferred) => Some(deferred.at),
             Self::Served { .. }
             | Self::Removed { .. }
             | Self::ClientRemoved { .. }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod cluster;
+mod deferred;
 mod index;
 mod object;
 
@@ -16,15 +17,18 @@ use kmip::tag;
 use ttlv::{Node, Value, Writer};
 
 use self::answers::Answers;
+use self::deferred::DeferredRequests;
 use self::index::{Entries, Index};
 use crate::event::{
-    InvitationDigest, Token, read_record, write_answer, write_answers_seen, write_client, write_object,
+    Deferred, InvitationDigest, Token, read_record, write_answer, write_answers_seen, write_client,
+    write_object,
 };
 use crate::{DecodeError, Event, Id, RegisteredClient, Tenant};
 
 pub use answers::{ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX};
 pub(crate) use cluster::Cluster;
 pub use cluster::{INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered};
+pub use deferred::{DEFERRED_BYTES_PER_CLIENT_MAX, DEFERRED_PER_CLIENT_MAX, DEFERRED_S_MAX};
 pub(crate) use index::{Age, Lookup, fresh_member, value};
 pub(crate) use object::LEASE_TIME_S;
 pub use object::Object;
@@ -36,6 +40,7 @@ pub struct Objects {
     index: Index,
     clients: BTreeMap<String, Arc<RegisteredClient>>,
     answers: Answers,
+    deferred: DeferredRequests,
     cluster: Cluster,
 }
 
@@ -181,6 +186,22 @@ impl Objects {
         self.answers.forgotten()
     }
 
+    /// The request that was put off under this Asynchronous Correlation Value, whoever's it is, if it is still kept: see
+    /// [`DEFERRED_S_MAX`], [`DEFERRED_PER_CLIENT_MAX`] and [`DEFERRED_BYTES_PER_CLIENT_MAX`].
+    pub fn deferred(&self, value: Id) -> Option<&Arc<Deferred>> {
+        self.deferred.get(value)
+    }
+
+    /// Requests that were put off and are not carried out, the oldest first.
+    pub fn deferred_waiting(&self) -> impl Iterator<Item = &Arc<Deferred>> {
+        self.deferred.waiting()
+    }
+
+    /// How many of those a client has.
+    pub fn deferred_waiting_of(&self, client: &str) -> usize {
+        self.deferred.waiting_of(client)
+    }
+
     /// The invitation of this digest, unless it was used, or the log has passed the time it expires at. Whether it has
     /// expired since, ask it: [`Invitation::is_open_at`].
     pub fn invitation(&self, digest: &InvitationDigest) -> Option<&Invitation> {
@@ -212,6 +233,7 @@ impl Objects {
             }
             Event::ClientRemoved { name } => {
                 self.clients.remove(name);
+                self.deferred.forget_client(name);
             }
             Event::Removed { id } => {
                 if let Some(object) = self.objects.remove(id) {
@@ -219,6 +241,7 @@ impl Objects {
                 }
             }
             Event::Answered { token, at, sealed } => self.answers.keep(token, *at, sealed),
+            Event::Deferred(deferred) => self.deferred.keep(deferred),
             Event::DataKey { .. } | Event::Invited { .. } | Event::NodeNumbered { .. } => {
                 self.cluster.apply(event);
             }
@@ -259,7 +282,9 @@ impl Objects {
     pub fn records(&self) -> Vec<Record> {
         let objects = self.objects.values().cloned().map(Record::Object);
         let clients = self.clients.values().cloned().map(Record::Client);
-        objects.chain(clients).chain(self.cluster.records()).chain(self.answers.records()).collect()
+        let cluster = self.cluster.records();
+        let kept = self.deferred.records().chain(self.answers.records());
+        objects.chain(clients).chain(cluster).chain(kept).collect()
     }
 
     /// Takes a record of a snapshot in. Fails, and changes nothing, where the bytes are none.
@@ -285,6 +310,7 @@ impl Objects {
                 Event::DataKey { .. } | Event::Invited { .. } | Event::NodeNumbered { .. } => {
                     self.cluster.restore(&event);
                 }
+                Event::Deferred(deferred) => self.deferred.restore(&deferred),
                 other => self.apply(&other),
             },
             Record::Answer { token, at, sealed } => self.answers.keep(&token, at, &sealed),

@@ -106,6 +106,7 @@ impl Object {
             | Event::DataKey { .. }
             | Event::Invited { .. }
             | Event::NodeNumbered { .. }
+            | Event::Deferred(_)
             | Event::Restored { .. } => {}
         }
     }

@@ -3,6 +3,7 @@
 mod activate;
 mod add_attribute;
 mod archive;
+mod cancel;
 mod certificate;
 mod check;
 pub(crate) mod cipher;
@@ -29,6 +30,7 @@ mod mac_verify;
 mod modify_attribute;
 mod obtain_lease;
 mod pair;
+mod poll;
 mod query;
 mod re_key;
 mod re_key_key_pair;
@@ -44,7 +46,7 @@ mod signature_verify;
 use std::sync::Arc;
 
 use kmip::object::ManagedObject;
-use kmip::{ProtocolVersion, RequestPayload, ResponsePayload};
+use kmip::{ProtocolVersion, RequestPayload, ResponseItem, ResponsePayload};
 use ttlv::{Budget, Reader, Tag, Writer};
 use zeroize::Zeroizing;
 
@@ -67,17 +69,20 @@ pub(crate) struct Call<'c, 'a, 'd> {
 }
 
 /// An operation carried out.
-pub(crate) struct Done {
+pub(crate) enum Done {
     /// The answer.
-    pub(crate) payload: ResponsePayload,
-    /// The object it was about, where the request did not say.
-    pub(crate) unique_identifier: Option<String>,
+    Answer(ResponsePayload),
+    /// It is put off.
+    Pending(Id),
+    /// The answer to a request that was put off, and has been carried out.
+    Kept(Box<ResponseItem>),
 }
 
 macro_rules! dispatch {
     ($payload:expr, $call:expr; $($operation:ident $file:ident)*) => {
         match $payload {
             $(RequestPayload::$operation(request) => $file::carry_out(request, $call)?.into(),)*
+            RequestPayload::Poll(request) => return poll::carry_out(request, $call),
             RequestPayload::Other { operation, .. } => return Err(not_supported(*operation, $call.version)),
             // Told apart before, by what is wrong with it.
             RequestPayload::Malformed { .. } => return Err(Refusal::invalid_message("the payload cannot be read")),
@@ -109,6 +114,7 @@ pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -
         Destroy          destroy
         Archive          archive
         Recover          recover
+        Cancel           cancel
         Query            query
         DiscoverVersions discover_versions
         Encrypt          encrypt
@@ -123,8 +129,7 @@ pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -
         CreateSplitKey   create_split_key
         JoinSplitKey     join_split_key
     );
-    let unique_identifier = payload.unique_identifier().map(str::to_owned);
-    Ok(Done { payload, unique_identifier })
+    Ok(Done::Answer(payload))
 }
 
 /// Whether a request has a field of this tag among those that its operation knows.

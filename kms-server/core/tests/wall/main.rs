@@ -21,6 +21,7 @@ mod errors_pairs;
 mod errors_states;
 mod golden;
 mod habits;
+mod later;
 mod lifecycle;
 mod limits;
 mod locate;

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use kmip::enumeration::{Operation, ResultReason, ResultStatus};
 use kmip::{ProtocolVersion, RequestMessage, ResponseItem, ResponseMessage, tag};
 use kms_core::{
-    About, AuditItem, Client, Context, Draft, Entropy, Event, Id, Limits, Objects, Outcome, Rights, Tenant,
-    Vault, VaultError, handle,
+    About, AuditItem, Client, Context, Deferred, Draft, Entropy, Event, Id, Limits, Objects, Outcome, Rights, Tenant,
+    Vault, VaultError, handle, settle,
 };
 use ttlv::{Node, Value};
 use zeroize::Zeroizing;
@@ -140,17 +140,26 @@ impl World {
 
     /// Decides alone, on a draft that may hold more.
     pub fn decide(&mut self, request: &RequestMessage, draft: &mut Draft<'_>) -> Outcome {
-        let mut context = Context {
+        let client = self.client;
+        handle(request, &mut self.context(client), draft)
+    }
+
+    /// Carries out what was put off, as the client that asked for it.
+    pub fn settle(&mut self, deferred: &Deferred, draft: &mut Draft<'_>) -> Outcome {
+        settle(deferred, &mut self.context(&deferred.client), draft).unwrap()
+    }
+
+    fn context(&mut self, client: &str) -> Context<'_> {
+        Context {
             now: self.now,
-            client: &self.clients[self.client],
+            client: &self.clients[client],
             entropy: &mut self.entropy,
             vault: &self.vault,
             cryptography: &toy::Toy,
             workshop: &toy::Toy,
             limits: &self.limits,
             vendor_identification: "test server",
-        };
-        handle(request, &mut context, draft)
+        }
     }
 
     /// Carries events out as a node does: from their bytes.
