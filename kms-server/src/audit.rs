@@ -46,6 +46,10 @@ pub struct Line<'a> {
     pub message_bytes: usize,
     /// Whether it was answered, or refused, by a node that reached no majority; said only where it is so.
     pub without_quorum: bool,
+    /// The client's word for the message (Client Correlation Value), where it has one.
+    pub client_correlation: Option<&'a str>,
+    /// Ours (Server Correlation Value), where the answer holds one.
+    pub server_correlation: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -61,6 +65,10 @@ struct Record<'a> {
     message_bytes: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     without_quorum: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_correlation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_correlation: Option<&'a str>,
 }
 
 /// The same among the lines of a JSON log.
@@ -91,6 +99,8 @@ impl<'a> From<&Line<'a>> for Record<'a> {
             result_reason: line.result_reason,
             message_bytes: line.message_bytes,
             without_quorum: line.without_quorum,
+            client_correlation: line.client_correlation.map(cut),
+            server_correlation: line.server_correlation,
         }
     }
 }
@@ -219,7 +229,14 @@ fn push_text(out: &mut String, line: &Line<'_>, time: &str) {
         push_quoted(out, "result_reason", reason);
     }
     let quorum = if line.without_quorum { " without_quorum=true" } else { "" };
-    let _ = writeln!(out, " message_bytes={}{quorum}", line.message_bytes);
+    let _ = write!(out, " message_bytes={}{quorum}", line.message_bytes);
+    if let Some(value) = line.client_correlation {
+        push_quoted(out, "client_correlation", cut(value));
+    }
+    if let Some(value) = line.server_correlation {
+        push_quoted(out, "server_correlation", value);
+    }
+    out.push('\n');
 }
 
 /// A field that no text can break out of.
@@ -260,6 +277,8 @@ mod tests {
             result_reason: None,
             message_bytes: 152,
             without_quorum: false,
+            client_correlation: None,
+            server_correlation: None,
         }
     }
 
@@ -290,6 +309,25 @@ mod tests {
             "1970-01-01T00:00:00Z  INFO audit: client=\"vc01\" tenant=\"lab\" address=192.0.2.7:40000 \
              operation=\"Get\" unique_identifier=\"a\\nforged \\\"line\\\" \\u{202e}\" result_status=\"Success\" \
              message_bytes=152\n"
+        );
+    }
+
+    #[test]
+    fn a_line_holds_both_correlation_values_and_no_more_of_the_clients_than_of_an_identifier() {
+        let long = "c".repeat(5000);
+        let correlated =
+            Line { client_correlation: Some(&long), server_correlation: Some("s1"), ..line("1") };
+        let kept = "c".repeat(IDENTIFIER_CHARACTERS_MAX);
+        let mut text = String::new();
+        push_text(&mut text, &correlated, "1970-01-01T00:00:00Z");
+        assert!(
+            text.ends_with(&format!(" client_correlation=\"{kept}\" server_correlation=\"s1\"\n")),
+            "{text}"
+        );
+        let record = serde_json::to_value(Record::from(&correlated)).unwrap();
+        assert_eq!(
+            (&record["client_correlation"], &record["server_correlation"]),
+            (&kept.into(), &"s1".into())
         );
     }
 

@@ -7,7 +7,9 @@ use kmip::{ProtocolVersion, RequestItem, RequestMessage, RequestPayload, Respons
 use crate::later;
 use crate::operations::{self, Call, Done};
 use crate::outcome::{answered, asked, failed, response_bytes_max, served, too_large};
-use crate::{AuditItem, Context, Draft, Id, Outcome, Refusal, authorise, refuse_all, refuse_message, size};
+use crate::{
+    AuditItem, Context, Correlation, Draft, Id, Outcome, Refusal, authorise, refuse_all, refuse_message, size,
+};
 
 /// Whether a request can be answered without changing anything, but for the freshness of what it fetches.
 pub fn is_read_only(request: &RequestMessage) -> bool {
@@ -63,7 +65,8 @@ pub fn handle(request: &RequestMessage, context: &mut Context<'_>, draft: &mut D
     batch.run(request, context, draft, begin);
     if !batch.is_hopeless() {
         let Batch { limit, items, audit, served, .. } = batch;
-        let outcome = Outcome::new(version, context.now, items, audit, served);
+        let correlation = Correlation::of(request, version, context.entropy);
+        let outcome = Outcome::new(version, context.now, correlation, items, audit, served);
         if outcome.encoded.len() <= limit {
             return outcome;
         }

@@ -41,5 +41,5 @@ pub use objects::{
     ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX, DEFERRED_BYTES_PER_CLIENT_MAX, DEFERRED_PER_CLIENT_MAX,
     DEFERRED_S_MAX, INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered, Object, Objects, Record,
 };
-pub use outcome::{AuditItem, IDENTIFIER_CHARS_MAX, Outcome, refuse_all, refuse_message};
+pub use outcome::{AuditItem, Correlation, IDENTIFIER_CHARS_MAX, Outcome, refuse_all, refuse_message};
 pub use refusal::Refusal;

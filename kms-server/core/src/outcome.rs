@@ -10,7 +10,7 @@ use kmip::{
 use zeroize::Zeroizing;
 
 use crate::event::STORED;
-use crate::{Id, Limits, Refusal};
+use crate::{Entropy, Id, Limits, Refusal};
 
 /// What became of a request. The events it drafted stand in the draft.
 pub struct Outcome {
@@ -21,6 +21,33 @@ pub struct Outcome {
     pub audit: Vec<AuditItem>,
     /// Objects whose material the answer holds.
     pub served: Vec<Id>,
+    /// What tells the message from others.
+    pub correlation: Correlation,
+}
+
+/// What tells a message from others in the logs of both its ends, since 1.4; either may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Correlation {
+    /// The client's word for it (KMIP 1.4 section 6.18).
+    pub client: Option<String>,
+    /// Ours, the same for no other message (KMIP 1.4 section 6.19).
+    pub server: Option<String>,
+}
+
+impl Correlation {
+    /// That of a request. Ours is made where the client has one too: who sends none has no log to hold it against, and the
+    /// public test cases have no such field in their other answers.
+    pub(crate) fn of(request: &RequestMessage, version: ProtocolVersion, entropy: &mut dyn Entropy) -> Self {
+        let client = request.header.client_correlation_value.clone();
+        if version < ProtocolVersion::V1_4 || client.is_none() {
+            return Self::default();
+        }
+        Self { client, server: Some(Id::random(entropy).to_string()) }
+    }
+
+    fn of_client(request: &RequestMessage) -> Self {
+        Self { client: request.header.client_correlation_value.clone(), server: None }
+    }
 }
 
 /// Shows no byte of the answer.
@@ -30,6 +57,7 @@ impl fmt::Debug for Outcome {
             .field("encoded_bytes", &self.encoded.len())
             .field("audit", &self.audit)
             .field("served", &self.served)
+            .field("correlation", &self.correlation)
             .finish()
     }
 }
@@ -62,15 +90,18 @@ impl Outcome {
     pub(crate) fn new(
         version: ProtocolVersion,
         now: i64,
+        correlation: Correlation,
         items: Vec<ResponseItem>,
         audit: Vec<AuditItem>,
         served: Vec<Id>,
     ) -> Self {
         let count = i32::try_from(items.len()).unwrap_or(i32::MAX);
-        let response = ResponseMessage { header: ResponseHeader::new(version, now, count), items };
+        let mut header = ResponseHeader::new(version, now, count);
+        header.server_correlation_value.clone_from(&correlation.server);
+        let response = ResponseMessage { header, items };
         let mut encoded = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES_USUAL));
         response.encode(&mut encoded);
-        Self { encoded, audit, served }
+        Self { encoded, audit, served, correlation }
     }
 
     /// An answer that was given to `request` before, to be given again byte for byte.
@@ -84,13 +115,20 @@ impl Outcome {
             Err(error) => {
                 let log = format!("an answer given before cannot be read, and was given again: {error}");
                 let audit = request.items.iter().map(|item| unread(item, &log)).collect();
-                return Self { encoded, audit, served: Vec::new() };
+                return Self {
+                    encoded,
+                    audit,
+                    served: Vec::new(),
+                    correlation: Correlation::of_client(request),
+                };
             }
         };
         let items = response.items.iter().enumerate();
         let audit = items.map(|(place, item)| answered(item, request.items.get(place))).collect();
         let served = response.items.iter().filter_map(served).collect();
-        Self { encoded, audit, served }
+        let server = response.header.server_correlation_value;
+        let correlation = Correlation { server, ..Correlation::of_client(request) };
+        Self { encoded, audit, served, correlation }
     }
 }
 
@@ -178,7 +216,7 @@ pub(crate) fn failed(
 /// answered.
 pub fn refuse_message(version: ProtocolVersion, now: i64, refusal: &Refusal) -> Outcome {
     let (item, audit) = failed(None, None, None, refusal);
-    Outcome::new(version, now, vec![item], vec![audit], Vec::new())
+    Outcome::new(version, now, Correlation::default(), vec![item], vec![audit], Vec::new())
 }
 
 /// Refuses each item of a message for the same reason, operations and batch item identifiers echoed: a response that
@@ -194,5 +232,5 @@ pub fn refuse_all(
         .iter()
         .map(|item| failed(Some(item.operation), item.unique_batch_item_id.clone(), asked(item), refusal))
         .collect::<(Vec<_>, Vec<_>)>();
-    Outcome::new(version, now, items, audit, Vec::new())
+    Outcome::new(version, now, Correlation::of_client(request), items, audit, Vec::new())
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use daemon::throttle::Throttle;
 use kmip::enumeration::ResultReason;
 use kmip::{ProtocolVersion, RequestMessage};
-use kms_core::{AuditItem, Outcome, Refusal, refuse_all, refuse_message};
+use kms_core::{AuditItem, Correlation, Outcome, Refusal, refuse_all, refuse_message};
 use tokio::sync::watch;
 use tracing::{debug, error, warn};
 use ttlv::HEADER_BYTES;
@@ -131,7 +131,7 @@ impl Desk {
         outcome: Outcome,
         answer: &mut Vec<u8>,
     ) {
-        let outcome = match (self.audit(who, &outcome.audit), request) {
+        let outcome = match (self.audit(who, &outcome.audit, &outcome.correlation), request) {
             (Ok(()), _) => outcome,
             (Err(error), request) => {
                 error!("{error}");
@@ -156,7 +156,12 @@ impl Desk {
         answer.extend_from_slice(&outcome.encoded);
     }
 
-    pub(super) fn audit(&self, who: Who<'_>, items: &[AuditItem]) -> Result<(), audit::AuditError> {
+    pub(super) fn audit(
+        &self,
+        who: Who<'_>,
+        items: &[AuditItem],
+        correlation: &Correlation,
+    ) -> Result<(), audit::AuditError> {
         let time = self.state().clock.unix_seconds();
         let lines: Vec<audit::Line<'_>> = items
             .iter()
@@ -171,6 +176,8 @@ impl Desk {
                 result_reason: item.result_reason.and_then(ResultReason::name),
                 message_bytes: who.message_bytes,
                 without_quorum: who.without_quorum,
+                client_correlation: correlation.client.as_deref(),
+                server_correlation: correlation.server.as_deref(),
             })
             .collect();
         self.audit.write(&lines)

@@ -144,7 +144,9 @@ impl Operator for Node {
         let (outcome, without_quorum) = self.taker.outcome(&Arc::new(request), &bytes, &client).await;
         let who =
             Who { client: OPERATOR, tenant: &new.tenant, address: None, message_bytes: 0, without_quorum };
-        self.desk.audit(who, &outcome.audit).map_err(|error| Denied::Failed(error.to_string()))?;
+        self.desk
+            .audit(who, &outcome.audit, &outcome.correlation)
+            .map_err(|error| Denied::Failed(error.to_string()))?;
         if let Some(failed) = outcome.audit.iter().find(|item| item.result_status != ResultStatus::Success) {
             return Err(Denied::Invalid(failed.message.clone().unwrap_or_default()));
         }
@@ -213,6 +215,8 @@ impl Node {
             result_reason: reason.and_then(ResultReason::name),
             message_bytes: 0,
             without_quorum: false,
+            client_correlation: None,
+            server_correlation: None,
         };
         let written = self.shared.audit.write(&[line]);
         written

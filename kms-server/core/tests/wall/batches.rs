@@ -156,6 +156,23 @@ fn batch_count_that_does_not_tell_the_truth_is_an_invalid_message() {
 }
 
 #[test]
+fn a_client_that_sends_a_correlation_value_is_given_one_of_ours_and_another_each_time() {
+    let mut w = World::new();
+    let first = w.ask_with("ClientCorrelationValue=\"c1\"", "DiscoverVersions {}");
+    let second = w.ask_with("ClientCorrelationValue=\"c1\"", "Get { UniqueIdentifier=\"none\" }");
+    let server = |answer: &Answer| answer.response.header.server_correlation_value.clone();
+    assert!(server(&first).is_some() && server(&second).is_some() && server(&first) != server(&second));
+    assert_eq!(
+        (first.correlation.client.as_deref(), &first.correlation.server),
+        (Some("c1"), &server(&first))
+    );
+    assert_eq!(server(&w.ask("DiscoverVersions {}")), None);
+    w.version = kmip::ProtocolVersion::V1_3;
+    let older = w.ask_with("ClientCorrelationValue=\"c1\"", "DiscoverVersions {}");
+    assert_eq!((server(&older), older.correlation.server), (None, None));
+}
+
+#[test]
 fn a_time_stamp_of_any_skew_is_tolerated() {
     let mut w = World::new();
     for time in ["@0", "@-5", "@9223372036854775807"] {

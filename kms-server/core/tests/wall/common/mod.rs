@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use kmip::enumeration::{Operation, ResultReason, ResultStatus};
 use kmip::{ProtocolVersion, RequestMessage, ResponseItem, ResponseMessage, tag};
 use kms_core::{
-    About, AuditItem, Client, Context, Deferred, Draft, Entropy, Event, Id, Limits, Objects, Outcome, Rights, Tenant,
-    Vault, VaultError, handle, settle,
+    About, AuditItem, Client, Context, Correlation, Deferred, Draft, Entropy, Event, Id, Limits, Objects,
+    Outcome, Rights, Tenant, Vault, VaultError, handle, settle,
 };
 use ttlv::{Node, Value};
 use zeroize::Zeroizing;
@@ -91,6 +91,7 @@ pub struct Answer {
     pub bytes: Vec<u8>,
     pub audit: Vec<AuditItem>,
     pub served: Vec<Id>,
+    pub correlation: Correlation,
     pub events: Vec<Event>,
 }
 
@@ -126,7 +127,7 @@ impl World {
         let outcome = self.decide(&request, &mut draft);
         let events = draft.into_events();
         self.apply(&events);
-        let Outcome { encoded, audit, served } = outcome;
+        let Outcome { encoded, audit, served, correlation } = outcome;
         let response = ResponseMessage::decode(&encoded, ttlv::Limits::default()).unwrap();
         assert_eq!(response.items.len(), audit.len(), "one audit entry an item");
         invariants::of_response(&request, &response, &encoded);
@@ -135,7 +136,7 @@ impl World {
                 self.names.0.push(id);
             }
         }
-        Answer { response, bytes: encoded.to_vec(), audit, served, events }
+        Answer { response, bytes: encoded.to_vec(), audit, served, correlation, events }
     }
 
     /// Decides alone, on a draft that may hold more.
