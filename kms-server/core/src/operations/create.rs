@@ -24,9 +24,9 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     }
     call.check_room()?;
     let mut attributes = NewAttributes::resolve(call, ObjectType::SymmetricKey, &request.template_attribute)?;
-    if attributes.integer(StandardAttribute::CryptographicUsageMask).is_none() {
-        return Err(Refusal::invalid_field("Create needs a Cryptographic Usage Mask"));
-    }
+    // Departs from KMIP 1.4 4.1: a request without a usage mask is taken, for no use at all, as the public test case
+    // TC-CS-CORVAL-1 has it, and as Register does.
+    attributes.set_if_absent(StandardAttribute::CryptographicUsageMask, Value::Integer(0));
     let object = make_key(call, &mut attributes)?;
     made_here(call, &mut attributes);
     let id = draft_created(call, &object, attributes)?;

@@ -39,13 +39,21 @@ fn create_templates_that_do_not_exist_are_given() {
 }
 
 #[test]
+fn a_create_without_a_usage_mask_is_taken_for_no_use_at_all() {
+    let mut w = World::new();
+    w.done("Create { ObjectType=SymmetricKey TemplateAttribute { \"Cryptographic Algorithm\"=AES \"Activation Date\"=@5 } }");
+    let id = w.names.0[0].clone();
+    assert!(w.attribute(&id, "Cryptographic Usage Mask").ends_with("=0"));
+    w.refused("Encrypt { UniqueIdentifier=$1 Data=0x00 }", R::PermissionDenied);
+}
+
+#[test]
 fn create_incorrect_attribute_values_are_specified() {
     let mut w = World::new();
     for attributes in [
         "\"Cryptographic Algorithm\"=RSA \"Cryptographic Length\"=2048 \"Cryptographic Usage Mask\"=12",
         "\"Cryptographic Algorithm\"=AES \"Cryptographic Length\"=257 \"Cryptographic Usage Mask\"=12",
         "\"Cryptographic Algorithm\"=AES \"Cryptographic Length\"=-1 \"Cryptographic Usage Mask\"=12",
-        "\"Cryptographic Algorithm\"=AES \"Cryptographic Length\"=256",
         "\"Cryptographic Length\"=256 \"Cryptographic Usage Mask\"=12",
         "\"Cryptographic Algorithm\"=3 \"Cryptographic Length\"=256 \"Cryptographic Usage Mask\"=12",
     ] {
