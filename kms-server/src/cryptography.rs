@@ -7,8 +7,8 @@ mod symmetric;
 
 use kmip::enumeration::HashingAlgorithm;
 use kms_core::cryptography::{
-    AsymmetricForm, AsymmetricKey, Cipher, Cryptography, CryptographyError, Encrypted, KeyNumbers, Mac,
-    MadePair, PairKind, RsaPadding, Signed, Signing, Stretching, Workshop,
+    AsymmetricForm, AsymmetricKey, Cipher, Container, Cryptography, CryptographyError, Encrypted, KeyNumbers,
+    Mac, MadePair, PairKind, RsaPadding, Signed, Signing, Stretching, Workshop,
 };
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
@@ -85,6 +85,10 @@ impl Cryptography for OpenSsl {
 
     fn numbers(&self, key: &AsymmetricKey<'_>) -> Result<KeyNumbers, CryptographyError> {
         pairs::numbers(key)
+    }
+
+    fn container(&self, container: &Container<'_>) -> Result<Zeroizing<Vec<u8>>, CryptographyError> {
+        pairs::container(container)
     }
 
     fn der(

@@ -6,7 +6,7 @@ mod keys;
 use kmip::enumeration::{BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, PaddingMethod};
 use zeroize::Zeroizing;
 
-pub use keys::{KeyNumbers, MadePair, Number, PairKind, Stretching};
+pub use keys::{Container, KeyNumbers, MadePair, Number, PairKind, Stretching};
 
 /// A library of cryptography. Its methods compute, and keep nothing.
 pub trait Cryptography {
@@ -99,6 +99,12 @@ pub trait Cryptography {
     /// # Errors
     /// Where the bytes are none of their form, or of an algorithm or a curve that is unknown here.
     fn numbers(&self, key: &AsymmetricKey<'_>) -> Result<KeyNumbers, CryptographyError>;
+
+    /// A private key and its certificates as a PKCS#12 container (RFC 7292).
+    ///
+    /// # Errors
+    /// Where the password is no text, or the first certificate is not the key's.
+    fn container(&self, container: &Container<'_>) -> Result<Zeroizing<Vec<u8>>, CryptographyError>;
 
     /// A key of these numbers, in the DER of a form.
     ///

@@ -1,6 +1,7 @@
 //! One key in the forms that KMIP has for it (KMIP 1.4 sections 2.1.3 and 2.1.7): what Get gives in another form than the key is
 //! kept in. "Any other format conversion MAY be supported by the server"; those that are not are refused, never guessed.
 
+mod container;
 mod transparent;
 
 use kmip::enumeration::{KeyFormatType, ResultReason};
@@ -10,6 +11,8 @@ use ttlv::{Node, Value};
 use zeroize::Zeroizing;
 
 use crate::Refusal;
+pub(crate) use container::{contained, password};
+
 use crate::cryptography::{AsymmetricForm, AsymmetricKey, Cryptography, CryptographyError, KeyNumbers};
 
 /// The half of a pair that an object is.

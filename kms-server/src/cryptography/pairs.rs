@@ -2,7 +2,8 @@
 
 use kmip::enumeration::RecommendedCurve;
 use kms_core::cryptography::{
-    AsymmetricForm, AsymmetricKey, CryptographyError, KeyNumbers, MadePair, Number, PairKind, Stretching,
+    AsymmetricForm, AsymmetricKey, Container, CryptographyError, KeyNumbers, MadePair, Number, PairKind,
+    Stretching,
 };
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::derive::Deriver;
@@ -13,8 +14,11 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkcs5::pbkdf2_hmac;
+use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{HasParams, Id, PKey, Private, Public};
 use openssl::rsa::{Rsa, RsaPrivateKeyBuilder};
+use openssl::stack::Stack;
+use openssl::x509::X509;
 use zeroize::Zeroizing;
 
 use super::asymmetric::{private, public};
@@ -369,4 +373,33 @@ fn rsa_private(numbers: &KeyNumbers) -> Result<PKey<Private>, CryptographyError>
         PKey::from_rsa(rsa)
     };
     key().map_err(failed(NO_KEY))
+}
+
+const NOT_CONTAINED: &str =
+    "the PKCS#12 container could not be made: the certificate that the key is linked to is not its own";
+
+pub(super) fn container(container: &Container<'_>) -> Result<Zeroizing<Vec<u8>>, CryptographyError> {
+    let Container { key, password, alias, certificates } = container;
+    let no_text =
+        || CryptographyError::Failed("a password and an alias of PKCS#12 are text without NUL".to_owned());
+    let password = std::str::from_utf8(password).map_err(|_| no_text())?;
+    if password.contains('\0') || alias.contains('\0') {
+        return Err(no_text());
+    }
+    let key = private(key)?;
+    let made = || -> Result<_, ErrorStack> {
+        let mut builder = Pkcs12::builder();
+        builder.name(alias).pkey(&key);
+        if let Some((own, others)) = certificates.split_first() {
+            let own = X509::from_der(own)?;
+            builder.cert(&own);
+            let mut chain = Stack::new()?;
+            for other in others {
+                chain.push(X509::from_der(other)?)?;
+            }
+            builder.ca(chain);
+        }
+        builder.build2(password)?.to_der()
+    };
+    made().map(Zeroizing::new).map_err(failed(NOT_CONTAINED))
 }

@@ -2,13 +2,17 @@
 
 use kmip::enumeration::{HashingAlgorithm as Hash, RecommendedCurve as Curve};
 use kms_core::cryptography::{
-    AsymmetricForm as Form, AsymmetricKey, Cryptography, CryptographyError, KeyNumbers, PairKind, Signed,
-    Signing, Stretching, Workshop,
+    AsymmetricForm as Form, AsymmetricKey, Container, Cryptography, CryptographyError, KeyNumbers, PairKind,
+    Signed, Signing, Stretching, Workshop,
 };
+use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::dh::Dh;
 use openssl::dsa::Dsa;
-use openssl::pkey::PKey;
+use openssl::hash::MessageDigest;
+use openssl::pkcs12::Pkcs12;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::X509;
 use zeroize::Zeroizing;
 
 use super::OpenSsl;
@@ -149,4 +153,38 @@ fn what_the_stretching_is_of_is_not_shown() {
     assert_eq!(format!("{stretching:?}"), "Stretching { hash: Sha256, iterations: 1, bytes: 16, .. }");
     let made = OpenSsl.make_pair(PairKind::Ec(Curve::P256)).unwrap();
     assert!(!format!("{made:?}").contains("private"));
+}
+
+fn self_signed(key: &PKey<Private>) -> Vec<u8> {
+    let mut builder = X509::builder().unwrap();
+    let (now, later) = (Asn1Time::days_from_now(0).unwrap(), Asn1Time::days_from_now(1).unwrap());
+    builder.set_not_before(&now).unwrap();
+    builder.set_not_after(&later).unwrap();
+    builder.set_pubkey(key).unwrap();
+    builder.sign(key, MessageDigest::sha256()).unwrap();
+    builder.build().to_der().unwrap()
+}
+
+#[test]
+fn a_container_opens_with_its_password_and_holds_the_key_and_its_chain() {
+    let keys = [(); 2].map(|()| {
+        let made = OpenSsl.make_pair(PairKind::Ec(Curve::P256)).unwrap();
+        let pkcs8 = turned(Form::EcPrivate, &made.private, Form::Pkcs8);
+        let certificate = self_signed(&PKey::private_key_from_pkcs8(&pkcs8).unwrap());
+        (pkcs8, certificate)
+    });
+    let [(pkcs8, own), (_, issuer)] = keys;
+    let made = |password, certificates: &[Vec<u8>]| {
+        OpenSsl.container(&Container { key: key(Form::Pkcs8, &pkcs8), password, alias: "mine", certificates })
+    };
+    let der = made(b"password", &[own.clone(), issuer.clone()]).unwrap();
+    let container = Pkcs12::from_der(&der).unwrap();
+    assert!(container.parse2("another").is_err());
+    let opened = container.parse2("password").unwrap();
+    assert_eq!(opened.pkey.unwrap().private_key_to_pkcs8().unwrap().as_slice(), pkcs8.as_slice());
+    assert_eq!(opened.cert.unwrap().to_der().unwrap(), own);
+    assert_eq!(opened.ca.unwrap()[0].to_der().unwrap(), issuer);
+    made(b"password", &[]).unwrap();
+    assert!(made(b"password", &[issuer]).is_err(), "another key's certificate");
+    assert!(made(b"pass\0word", &[]).is_err() && made(&[0xff], &[]).is_err());
 }

@@ -3,6 +3,8 @@
 use kmip::enumeration::{HashingAlgorithm, RecommendedCurve};
 use zeroize::Zeroizing;
 
+use super::AsymmetricKey;
+
 /// A kind of pair to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairKind {
@@ -101,5 +103,27 @@ impl std::fmt::Debug for KeyNumbers {
             Self::DhPrivate { .. } => "DhPrivate",
             Self::DhPublic { .. } => "DhPublic",
         })
+    }
+}
+
+/// What goes into a PKCS#12 container (RFC 7292).
+pub struct Container<'a> {
+    /// The private key.
+    pub key: AsymmetricKey<'a>,
+    /// What protects it, as UTF-8.
+    pub password: &'a [u8],
+    /// The friendly name of the key and its certificate.
+    pub alias: &'a str,
+    /// Certificates, the key's own first.
+    pub certificates: &'a [Vec<u8>],
+}
+
+impl std::fmt::Debug for Container<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Container")
+            .field("key", &self.key)
+            .field("alias", &self.alias)
+            .field("certificates", &self.certificates.len())
+            .finish_non_exhaustive()
     }
 }

@@ -62,6 +62,9 @@ pub(super) fn given(
         if as_registered || specification.is_some() { managed } else { wrapping::unwrap(call, managed)? };
     let managed = match request.key_format_type {
         Some(KeyFormatType::X509) if matches!(managed, ManagedObject::Certificate { .. }) => managed,
+        Some(KeyFormatType::Pkcs12) if !kept_as(&managed, KeyFormatType::Pkcs12) => {
+            key_format::contained(call, object, &managed)?
+        }
         Some(asked) => key_format::given_as(managed, asked, call.context.cryptography)?,
         None => managed,
     };
@@ -82,6 +85,10 @@ fn check_extractable(object: &Object, wrapped: bool) -> Result<(), Refusal> {
         return Err(Refusal::new(ResultReason::NotExtractable, "the object is not Extractable"));
     }
     Ok(())
+}
+
+fn kept_as(managed: &ManagedObject, format: KeyFormatType) -> bool {
+    managed.key_block().is_some_and(|block| block.key_format_type == format)
 }
 
 /// Compressed, the material goes out as it came in.

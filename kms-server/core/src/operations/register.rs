@@ -1,6 +1,6 @@
 //! Register (KMIP 1.4 sections 4.3 and 11.4): an object that the client made.
 
-use kmip::attribute::{Attribute, Digest};
+use kmip::attribute::{Attribute, Digest, Link};
 use kmip::enumeration::{HashingAlgorithm, KeyFormatType, ObjectType, State};
 use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject};
 use kmip::operations::register::{Request, Response};
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Call, certificate};
 use crate::attributes::{NewAttributes, check_in_template};
-use crate::{Event, Id, Refusal};
+use crate::{Event, Id, Refusal, key_format};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     let object_type = request.object_type;
@@ -37,6 +37,10 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
         _ => &request.template_attribute,
     };
     let mut attributes = NewAttributes::resolve(call, object_type, own)?;
+    if object.key_block().is_some_and(|block| block.key_format_type == KeyFormatType::Pkcs12) {
+        let links: Vec<Link> = attributes.all(StandardAttribute::Link).filter_map(Link::from_value).collect();
+        key_format::password(call, &links)?;
+    }
     describe(object, &mut attributes)?;
     let id = draft_created(call, object, attributes)?;
     Ok(Response { unique_identifier: id.to_string(), template_attribute: None })

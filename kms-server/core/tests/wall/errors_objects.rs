@@ -8,7 +8,6 @@
 //! | all | object or template is archived | nothing is ever archived: there is no Archive |
 //! | Create, Re-key | error creating the object | given entropy does not fail; what it cannot make is Invalid Field |
 //! | Register | encoding option with attribute names | a Key Block to be registered names no attributes |
-//! | Register | PKCS#12 password links (two rows) | a PKCS#12 container is kept as it is, unopened |
 //! | Get | rows on wrapping keys, encoding options and their parameters | keys are not wrapped yet: Feature Not Supported |
 
 use kmip::enumeration::ResultReason as R;
@@ -241,6 +240,53 @@ fn check_the_client_is_not_allowed_to_use_the_object_so() {
     w.refused("Check { UniqueIdentifier=$1 UsageLimitsCount=11L }", R::PermissionDenied);
     w.refused("Check { UniqueIdentifier=$1 CryptographicUsageMask=1 }", R::PermissionDenied);
     w.refused("Check { UniqueIdentifier=$1 LeaseTime=3601s }", R::PermissionDenied);
+}
+
+/// A Register of a PKCS#12 container with these attributes.
+fn container(attributes: &str) -> String {
+    format!(
+        "Register {{ ObjectType=PrivateKey TemplateAttribute {{ {attributes} }} PrivateKey {{ KeyBlock {{ KeyFormatType=PKCS_12 \
+         KeyValue=0x0102 }} }} }}"
+    )
+}
+
+fn password_link(id: &str) -> String {
+    format!("\"Link\" {{ LinkType=PKCS_12PasswordLink LinkedObjectIdentifier={id} }}")
+}
+
+/// `$1` is a password, Active; `$2` one that is not; `$3` a seed; `$4` a key.
+fn with_passwords() -> World {
+    let mut w = World::new();
+    for (secret_type, attributes) in
+        [("Password", "\"Activation Date\"=@5"), ("Password", ""), ("Seed", "\"Activation Date\"=@5")]
+    {
+        w.done(&format!(
+            "Register {{ ObjectType=SecretData TemplateAttribute {{ {attributes} }} SecretData {{ SecretDataType={secret_type} \
+             KeyBlock {{ KeyFormatType=Opaque KeyValue {{ KeyMaterial=0x70617373 }} }} }} }}"
+        ));
+    }
+    w.key();
+    w
+}
+
+#[test]
+fn register_a_pkcs12_container_without_its_password_link_or_with_several() {
+    let mut w = with_passwords();
+    w.refused(&container(""), R::InvalidField);
+    let two = format!("{} {}", password_link("$1"), password_link("$2"));
+    w.refused(&container(&two), R::InvalidField);
+    w.done(&container(&password_link("$1")));
+    w.done("Get { UniqueIdentifier=$5 KeyFormatType=PKCS_12 }");
+}
+
+#[test]
+fn register_a_pkcs12_container_whose_link_leads_to_no_password() {
+    let mut w = with_passwords();
+    for id in ["$3", "$4", "\"none\""] {
+        w.refused(&container(&password_link(id)), R::InvalidField);
+    }
+    // As TC-PKCS12-2 has it.
+    w.refused(&container(&password_link("$2")), R::PermissionDenied);
 }
 
 #[test]

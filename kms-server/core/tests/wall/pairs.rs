@@ -257,3 +257,29 @@ fn raw_and_transparent_symmetric_keys_are_given_as_either() {
     };
     assert_eq!(raw(&mut w, "$1"), raw(&mut w, "$2"));
 }
+
+#[test]
+fn a_private_key_is_given_in_a_container_with_the_certificates_that_it_is_linked_to() {
+    let mut w = with_pair("\"Cryptographic Algorithm\"=RSA");
+    let get = "Get { UniqueIdentifier=$1 KeyFormatType=PKCS_12 }";
+    assert!(w.refused(get, R::InvalidField).contains("Password Link"));
+    w.done(
+        "Register { ObjectType=SecretData TemplateAttribute { \"Activation Date\"=@5 } SecretData { SecretDataType=Password \
+         KeyBlock { KeyFormatType=Opaque KeyValue { KeyMaterial=0x70617373 } } } }",
+    );
+    w.done("AddAttribute { UniqueIdentifier=$1 \"Link\" { LinkType=PKCS_12PasswordLink LinkedObjectIdentifier=$3 } }");
+    let inside = |w: &mut World| {
+        let got = w.done(get);
+        let kmip::ResponsePayload::Get(got) = got.payload.unwrap() else { panic!("no Get") };
+        let block = got.object.key_block().unwrap().clone();
+        let Some(kmip::object::KeyValue::Wrapped(bytes)) = block.key_value else { panic!("{block:?}") };
+        String::from_utf8(bytes.danger_bytes().to_vec()).unwrap()
+    };
+    let text = inside(&mut w);
+    assert!(text.starts_with("alias ") && text.ends_with("[]"), "{text}");
+    w.done("AddAttribute { UniqueIdentifier=$1 \"PKCS#12 Friendly Name\"=\"mine\" }");
+    assert!(inside(&mut w).starts_with("mine "));
+    w.refused("Get { UniqueIdentifier=$2 KeyFormatType=PKCS_12 }", R::KeyFormatTypeNotSupported);
+    w.done("Revoke { UniqueIdentifier=$3 RevocationReason { RevocationReasonCode=Superseded } }");
+    w.refused(get, R::PermissionDenied);
+}

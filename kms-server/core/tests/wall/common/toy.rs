@@ -2,8 +2,8 @@
 
 use kmip::enumeration::{HashingAlgorithm, RecommendedCurve};
 use kms_core::cryptography::{
-    AsymmetricForm, AsymmetricKey, Cipher, Cryptography, CryptographyError, Encrypted, KeyNumbers, Mac,
-    MadePair, PairKind, RsaPadding, Signed, Signing, Stretching, Workshop,
+    AsymmetricForm, AsymmetricKey, Cipher, Container, Cryptography, CryptographyError, Encrypted, KeyNumbers,
+    Mac, MadePair, PairKind, RsaPadding, Signed, Signing, Stretching, Workshop,
 };
 use zeroize::Zeroizing;
 
@@ -126,6 +126,12 @@ impl Cryptography for Toy {
                 KeyNumbers::EcPublic { curve: RecommendedCurve::P256, q_string: key.der.to_vec() }
             }
         })
+    }
+
+    fn container(&self, container: &Container<'_>) -> Result<Zeroizing<Vec<u8>>, CryptographyError> {
+        let Container { key, password, alias, certificates } = container;
+        let of = format!("{alias} {} {} {certificates:?}", sum([key.der]), sum([*password]));
+        Ok(Zeroizing::new(of.into_bytes()))
     }
 
     fn der(
