@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kmip::StandardAttribute;
 use kmip::attribute::Link;
-use kmip::enumeration::{LinkType, ObjectType};
+use kmip::enumeration::{LinkType, ObjectType, ResultReason};
 use kmip::operations::re_key_key_pair::{Request, Response};
 use kmip::tag;
 use ttlv::{Node, Value};
@@ -50,7 +50,10 @@ fn public_half(call: &Call<'_, '_, '_>, private: &Object) -> Result<Arc<Object>,
         .iter()
         .filter_map(|attribute| Link::from_value(&attribute.value))
         .find(|link| link.link_type == LinkType::PublicKeyLink);
-    let public = linked.and_then(|link| call.object(Some(&link.linked_object_identifier)).ok());
+    let public = match linked.map(|link| call.object(Some(&link.linked_object_identifier))) {
+        Some(Err(refusal)) if refusal.reason == ResultReason::ObjectArchived => return Err(refusal),
+        public => public.and_then(Result::ok),
+    };
     public.filter(|public| public.object_type == ObjectType::PublicKey).ok_or_else(|| {
         Refusal::permission_denied(
             "the private key has no public one beside it, so there is no pair to re-key; hint: link it to its Public Key",

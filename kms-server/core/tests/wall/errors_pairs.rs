@@ -1,5 +1,4 @@
 //! The error tables of Create Key Pair, Re-key Key Pair and Derive Key (KMIP 1.4 sections 11.3, 11.6 and 11.7), a test a row.
-//! Nothing is ever archived here, so those rows cannot occur.
 
 use kmip::enumeration::ResultReason as R;
 
@@ -92,6 +91,32 @@ fn create_key_pair_required_fields_are_missing() {
 fn create_key_pair_application_data_cannot_be_made_up() {
     let information = "\"Application Specific Information\" { ApplicationNamespace=\"ssl\" }";
     World::new().refused(&create_pair(RSA, information, ""), R::ApplicationNamespaceNotSupported);
+}
+
+#[test]
+fn create_key_pair_a_template_is_archived() {
+    let mut w = World::new();
+    w.done(&format!("Register {{ ObjectType=Template TemplateAttribute {{ {NAME} }} Template {{}} }}"));
+    w.done("Archive { UniqueIdentifier=$1 }");
+    let template = "Name { NameValue=\"n\" NameType=UninterpretedTextString }";
+    w.refused(&create_pair(&format!("{template} {RSA}"), "", ""), R::ObjectArchived);
+}
+
+#[test]
+fn re_key_key_pair_the_object_is_archived() {
+    for id in ["$1", "$2"] {
+        let mut w = with_pair(RSA);
+        w.done(&format!("Archive {{ UniqueIdentifier={id} }}"));
+        w.refused("ReKeyKeyPair { PrivateKeyUniqueIdentifier=$1 }", R::ObjectArchived);
+    }
+}
+
+#[test]
+fn derive_key_an_object_is_archived() {
+    let mut w = with_bases();
+    w.done("Archive { UniqueIdentifier=$2 }");
+    w.refused(&derive("$2", "HASH", SHA), R::ObjectArchived);
+    w.refused(&derive("$1 $2", "HMAC", SHA), R::ObjectArchived);
 }
 
 #[test]
