@@ -1,11 +1,13 @@
-//! What the fuzz targets check, over a corpus of our own: whole messages and documents, and each with one thing wrong.
+//! What must hold for any bytes, over whole messages and documents, over each with one thing wrong, and over what the fuzz
+//! loop makes of them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails as the test does")]
 
-#[path = "../fuzz/checks.rs"]
+#[path = "common/checks.rs"]
 mod checks;
 mod common;
 
 use common::{Small, any_message, every_type};
+use fuzz::Answer;
 use proptest::prelude::*;
 use ttlv::xml;
 
@@ -104,4 +106,50 @@ proptest! {
         checks::decode(&bytes, &Small);
         checks::roundtrip(&bytes, &Small);
     }
+}
+
+const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn what_is_fed_as_a_message_holds_and_is_written_as_it_was_read() {
+    let fed = fuzz::feed(PACKAGE, "ttlv-decode", messages(), |bytes| {
+        checks::decode(bytes, &Small);
+        checks::roundtrip(bytes, &Small);
+        match ttlv::Node::decode(bytes, ttlv::Limits::default()) {
+            Ok(node) => Answer::of((node.value.children().len(), bytes.len() / 64)),
+            Err(error) => Answer::of_text(&format!("{error:?}")),
+        }
+    });
+    assert!(fed.answers > 5, "{fed:?}");
+}
+
+#[test]
+fn what_is_fed_as_a_document_holds_and_is_read_as_it_was_written() {
+    let seeds = documents().into_iter().map(String::into_bytes).collect();
+    let fed = fuzz::feed(PACKAGE, "ttlv-xml", seeds, |bytes| {
+        checks::xml(bytes, &Small);
+        let Ok(document) = str::from_utf8(bytes) else { return Answer::of("no text") };
+        match xml::read(document, &Small) {
+            Ok(node) => Answer::of(node.value.children().len()),
+            Err(error) => Answer::of_text(&error.to_string()),
+        }
+    });
+    assert!(fed.answers > 5, "{fed:?}");
+}
+
+#[test]
+fn what_is_fed_as_json_is_refused_or_read_as_it_was_written() {
+    let limits = ttlv::Limits::default();
+    let seeds = messages().into_iter().filter_map(|bytes| ttlv::Node::decode(&bytes, limits).ok());
+    let seeds = seeds.map(|node| ttlv::json::write(&node, &Small)).collect();
+    let fed =
+        fuzz::feed(PACKAGE, "ttlv-json", seeds, |bytes| match ttlv::json::read(bytes, limits, &Small) {
+            Ok(node) => {
+                let written = ttlv::json::write(&node, &Small);
+                assert_eq!(ttlv::json::read(&written, limits, &Small).as_ref(), Ok(&node));
+                Answer::of(node.value.children().len())
+            }
+            Err(error) => Answer::of_text(&error.to_string()),
+        });
+    assert!(fed.answers > 5, "{fed:?}");
 }

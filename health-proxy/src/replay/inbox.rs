@@ -90,6 +90,8 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
+    use fuzz::Answer;
+
     use super::*;
 
     fn message(body: usize) -> Vec<u8> {
@@ -136,5 +138,36 @@ mod tests {
         for bytes in [&b"GET / HTTP/1.1\r\n"[..], &[0xff; 16], &[0x42, 0, 0x78, 0x01, 0, 0, 0, 3]] {
             assert!(matches!(of(bytes).await.take(), Some(Sent::Garbage(_))), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn what_is_fed_by_a_client_is_cut_into_whole_messages_of_its_bytes() {
+        const MAX: usize = 1024;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let seeds = vec![message(64), [message(8), message(0)].concat(), message(2 * MAX)];
+        let fed = fuzz::feed(env!("CARGO_MANIFEST_DIR"), "front-inbox", seeds, |bytes| {
+            let mut inbox = Inbox::new(MAX);
+            let mut stream = bytes;
+            let (mut said, mut taken) = (String::new(), Vec::new());
+            loop {
+                match inbox.take() {
+                    Some(Sent::Message(got)) => {
+                        assert!(got.len() <= MAX, "{} bytes", got.len());
+                        taken.extend_from_slice(&got);
+                        said += "message ";
+                    }
+                    Some(Sent::Oversized) => return Answer::of_text(&format!("{said}oversized")),
+                    Some(Sent::Garbage(why)) => return Answer::of_text(&format!("{said}{why}")),
+                    None => match runtime.block_on(inbox.read_from(&mut stream)).unwrap() {
+                        0 => break,
+                        _ => assert!(inbox.is_partial()),
+                    },
+                }
+            }
+            assert_eq!(taken, bytes[..taken.len()], "in their order, and nothing else");
+            assert_eq!(inbox.is_partial(), taken.len() < bytes.len());
+            Answer::of((said, inbox.announced().is_some()))
+        });
+        assert!(fed.answers > 4, "{fed:?}");
     }
 }

@@ -26,6 +26,8 @@ mod write;
 #[cfg(test)]
 mod backup_tests;
 #[cfg(test)]
+mod fuzzed;
+#[cfg(test)]
 mod restore_tests;
 #[cfg(test)]
 mod salvage_tests;

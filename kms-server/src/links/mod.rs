@@ -12,6 +12,8 @@
 mod ask;
 mod caller;
 mod dial;
+#[cfg(test)]
+mod fuzzed;
 mod identity;
 mod outbox;
 mod peer;

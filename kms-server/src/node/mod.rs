@@ -32,6 +32,7 @@ mod decider_tests;
 mod front_tests;
 #[cfg(test)]
 mod later_tests;
+mod fuzzed;
 #[cfg(test)]
 mod test_bed;
 #[cfg(test)]

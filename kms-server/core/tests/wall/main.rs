@@ -19,6 +19,7 @@ mod errors_cryptography;
 mod errors_objects;
 mod errors_pairs;
 mod errors_states;
+mod fuzzed;
 mod golden;
 mod habits;
 mod later;

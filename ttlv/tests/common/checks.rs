@@ -1,6 +1,4 @@
-//! What must hold for any bytes at all. The fuzz targets and the tests over our own corpus call the same functions.
-
-#![allow(dead_code, reason = "each fuzz target calls one of them")]
+//! What must hold for any bytes at all.
 
 use ttlv::xml::{Document, NoPlaceholders, ReadOptions};
 use ttlv::{HEADER_BYTES, Limits, Node, Value, Vocabulary, frame_len, text, xml};
