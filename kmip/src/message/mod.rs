@@ -17,6 +17,10 @@ pub use extension::MessageExtension;
 pub use request::{RequestHeader, RequestItem, RequestMessage};
 pub use response::{Nonce, ResponseHeader, ResponseItem, ResponseMessage};
 
+/// Room that is made before a message is written: most have less, and a buffer that grows while it is written costs more
+/// than all the writing, and leaves copies behind.
+const MESSAGE_BYTES: usize = 1024;
+
 impl ProtocolVersion {
     /// Reads the Protocol Version that is next in a header (KMIP 1.4 section 6.1).
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {

@@ -2,7 +2,7 @@
 
 use ttlv::{Budget, Error, Limits, Node, Reader, Writer};
 
-use super::{Credential, MessageExtension, items_capacity};
+use super::{Credential, MESSAGE_BYTES, MessageExtension, items_capacity};
 use crate::absent::{optional_bytes, optional_text};
 use crate::enumeration::{AttestationType, BatchErrorContinuationOption, Operation};
 use crate::{ProtocolVersion, RequestPayload, tag};
@@ -258,6 +258,7 @@ impl RequestMessage {
 
     /// Appends the message in its own version.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        out.reserve(MESSAGE_BYTES);
         Writer::new(out).structure(tag::REQUEST_MESSAGE, |writer| {
             self.header.write(writer);
             self.items.iter().for_each(|item| item.write(writer, self.header.protocol_version));

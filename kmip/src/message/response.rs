@@ -2,7 +2,7 @@
 
 use ttlv::{Budget, Error, Limits, Node, Reader, Writer};
 
-use super::{MessageExtension, items_capacity};
+use super::{MESSAGE_BYTES, MessageExtension, items_capacity};
 use crate::absent::{optional_bytes, optional_text};
 use crate::enumeration::{AttestationType, Operation, ResultReason, ResultStatus};
 use crate::{ProtocolVersion, ResponsePayload, tag};
@@ -277,6 +277,7 @@ impl ResponseMessage {
 
     /// Appends the message as a client of its version may see it.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        out.reserve(MESSAGE_BYTES);
         Writer::new(out).structure(tag::RESPONSE_MESSAGE, |writer| {
             self.header.write(writer);
             self.items.iter().for_each(|item| item.write(writer, self.header.protocol_version));
