@@ -205,6 +205,20 @@ impl Exchange {
                 *wrong = version.clone();
             }
         }
+        if fault == Some(errata::Fault::IdentifierOfResponse)
+            && let Some(asked) = items(&self.request).next()
+            && operation(asked) == Some(Operation::Get)
+            && let Some(identifier) =
+                asked.child(tag::REQUEST_PAYLOAD).and_then(|it| it.child(tag::UNIQUE_IDENTIFIER))
+            && let Value::Structure(nodes) = &mut self.response.value
+            && let Some(item) = nodes.iter_mut().find(|node| node.tag == tag::BATCH_ITEM)
+            && let Value::Structure(nodes) = &mut item.value
+            && let Some(payload) = nodes.iter_mut().find(|node| node.tag == tag::RESPONSE_PAYLOAD)
+            && let Value::Structure(nodes) = &mut payload.value
+            && let Some(wrong) = nodes.iter_mut().find(|node| node.tag == tag::UNIQUE_IDENTIFIER)
+        {
+            *wrong = identifier.clone();
+        }
         self
     }
 }
@@ -359,6 +373,22 @@ mod tests {
         let case = Case::read("OMOS-O-1-14".to_owned(), &(message("Request", "Destroy") + &response));
         let Plan::Run(exchanges) = case.plan else { panic!("it runs") };
         assert_eq!(version_of(&exchanges[0].response), Some(ProtocolVersion::V1_2));
+    }
+
+    #[test]
+    fn a_response_that_names_another_object_than_its_request_is_compared_with_that_of_the_request() {
+        let id = |id| format!(r#"<UniqueIdentifier type="TextString" value="${id}"/>"#);
+        let with = |kind: &str, id: &str| {
+            let payload = format!("<{kind}Payload>{id}</{kind}Payload></BatchItem>");
+            message(kind, "Get").replace("</BatchItem>", &payload)
+        };
+        let text =
+            with("Request", &id("UNIQUE_IDENTIFIER_4")) + &with("Response", &id("UNIQUE_IDENTIFIER_1"));
+        let case = Case::read("TC-SJ-4-14".to_owned(), &text);
+        let Plan::Run(exchanges) = case.plan else { panic!("it runs") };
+        let payload = items(&exchanges[0].response).next().and_then(|it| it.child(tag::RESPONSE_PAYLOAD));
+        let named = payload.and_then(|it| it.child(tag::UNIQUE_IDENTIFIER)).map(|it| it.value.clone());
+        assert_eq!(named, Some(Value::TextString("$UNIQUE_IDENTIFIER_4".to_owned())));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use kmip::enumeration::{Operation, ResultStatus};
+use kmip::enumeration::{Operation, PaddingMethod, ResultStatus};
 use kmip::{Kmip, Tag, tag};
 use serde::Serialize;
 use ttlv::{Node, Value, Vocabulary};
@@ -411,7 +411,7 @@ impl Comparer {
         if permitted::OUTPUTS.contains(&named) {
             return match self.item.operation {
                 Some(Operation::RngRetrieve) => same_length(),
-                _ => self.item.made,
+                _ => self.item.made || self.is_random(named) && same_length(),
             };
         }
         let within = |tag| self.inside.contains(&tag);
@@ -425,6 +425,26 @@ impl Comparer {
         match named {
             tag::CERTIFICATE_VALUE => self.item.made,
             tag::KEY_FORMAT_TYPE => within(tag::KEY_BLOCK) && self.format_is_free(),
+            _ => false,
+        }
+    }
+
+    /// Whether the specification has a random part in what this field holds: a random initialization vector, the paddings of RSA
+    /// encryption, the salt of PSS. A later Decrypt or Signature Verify of the case proves it; its length always must be
+    /// right.
+    fn is_random(&self, named: Tag) -> bool {
+        let paddings = &self.known.paddings;
+        let iv_given =
+            self.item.asked.as_ref().is_some_and(|asked| asked.child(tag::IV_COUNTER_NONCE).is_some());
+        let own_iv = self.known.random_iv && !iv_given;
+        match (self.item.operation, named) {
+            (Some(Operation::Encrypt), tag::DATA) => {
+                own_iv
+                    || paddings.contains(&PaddingMethod::Oaep)
+                    || paddings.contains(&PaddingMethod::Pkcs1V1_5)
+            }
+            (Some(Operation::Encrypt), tag::IV_COUNTER_NONCE | tag::AUTHENTICATED_ENCRYPTION_TAG) => own_iv,
+            (Some(Operation::Sign), tag::SIGNATURE_DATA) => paddings.contains(&PaddingMethod::Pss),
             _ => false,
         }
     }

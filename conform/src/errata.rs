@@ -8,6 +8,8 @@ pub(crate) enum Fault {
     Skip(&'static str),
     /// A response names another version than its request. Compared with the request's, as KMIP 1.4 section 6.1 has it.
     VersionOfResponse,
+    /// A response to a Get names another object than its request. Compared with the request's, as KMIP 1.4 section 4.11 has it.
+    IdentifierOfResponse,
 }
 
 /// It asks for TTLV with an attribute in it, and shows the bytes of the case before it, which asks for the bare key.
@@ -22,6 +24,9 @@ const ERRATA: &[(&str, Fault)] = &[
     ("TC_142_12_Key_Wrapping_using_AES_Key_Wrap_with_Attributes", Fault::Skip(WITHOUT_ATTRIBUTE)),
     ("TC-STREAM-SIGNVFY-1-14", Fault::Skip("the case contradicts the specification: two fields of a payload in the wrong order")),
     ("OMOS-O-1-14",            Fault::VersionOfResponse),
+    ("TC_SJ_2_12_Register_and_Split_Join", Fault::IdentifierOfResponse),
+    ("TC_SJ_4_12_Register_and_Split_Join_with_XOR", Fault::IdentifierOfResponse),
+    ("TC-SJ-4-14",             Fault::IdentifierOfResponse),
 ];
 
 /// The fault of the case of this name.

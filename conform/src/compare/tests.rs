@@ -262,6 +262,35 @@ fn what_a_key_of_the_server_encrypts_may_be_any_and_what_a_given_key_encrypts_mu
 }
 
 #[test]
+fn what_is_random_by_the_specification_may_be_any_of_its_length() {
+    let parameters = |inside: &str| format!("<CryptographicParameters>{inside}</CryptographicParameters>");
+    let padding = |name| parameters(&format!(r#"<PaddingMethod type="Enumeration" value="{name}"/>"#));
+    let bytes = |name, hex| format!(r#"<{name} type="ByteString" value="{hex}"/>"#);
+    let asked = |inside: &str| id("1") + inside;
+    for (operation, field, padding_method, free) in [
+        ("Encrypt", "Data", "OAEP", true),
+        ("Encrypt", "Data", "PKCS1V1_5", true),
+        ("Encrypt", "Data", "PKCS5", false),
+        ("Decrypt", "Data", "OAEP", false),
+        ("Sign", "SignatureData", "PSS", true),
+        ("Sign", "SignatureData", "PKCS1V1_5", false),
+    ] {
+        let mut run = Run::of(4);
+        let answer = |hex| id("1") + &bytes(field, hex);
+        let request = asked(&padding(padding_method));
+        let other = run.step(operation, &request, &answer("0a0b"), &answer("0c0d"));
+        assert_eq!(other.is_ok(), free, "{operation} {padding_method}");
+        assert!(Run::of(4).step(operation, &request, &answer("0a0b"), &answer("0c")).is_err());
+    }
+    let random_iv = parameters(r#"<RandomIV type="Boolean" value="true"/>"#);
+    let answer = |hex| id("1") + &bytes("Data", hex) + &bytes("IVCounterNonce", hex);
+    permitted(Run::of(4).step("Encrypt", &asked(&random_iv), &answer("0a"), &answer("0b")));
+    // The client's own is used.
+    let given = asked(&(random_iv + &bytes("IVCounterNonce", "0a")));
+    assert!(Run::of(4).step("Encrypt", &given, &answer("0a"), &answer("0b")).is_err());
+}
+
+#[test]
 fn correlation_values_are_new_each_time() {
     let value = |value| format!(r#"<CorrelationValue type="ByteString" value="{value}"/>"#);
     let mut run = Run::of(3);
