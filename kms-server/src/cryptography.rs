@@ -2,13 +2,16 @@
 
 mod asymmetric;
 mod digest;
+mod gcm;
 mod pairs;
+mod parts;
+mod running;
 mod symmetric;
 
 use kmip::enumeration::HashingAlgorithm;
 use kms_core::cryptography::{
-    AsymmetricForm, AsymmetricKey, Cipher, Container, Cryptography, CryptographyError, Encrypted, KeyNumbers,
-    Mac, MadePair, PairKind, RsaPadding, Signed, Signing, Stretching, Workshop,
+    AsymmetricForm, AsymmetricKey, Cipher, Container, Cryptography, CryptographyError, Encrypted, Finished,
+    KeyNumbers, Mac, MadePair, PairKind, Progress, RsaPadding, Signed, Signing, Stream, Stretching, Workshop,
 };
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
@@ -73,6 +76,20 @@ impl Cryptography for OpenSsl {
 
     fn hash(&self, algorithm: HashingAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptographyError> {
         digest::hash(algorithm, data)
+    }
+
+    fn part(&self, stream: &Stream<'_>, state: &[u8], data: &[u8]) -> Result<Progress, CryptographyError> {
+        parts::part(stream, state, data)
+    }
+
+    fn last_part(
+        &self,
+        stream: &Stream<'_>,
+        state: &[u8],
+        data: &[u8],
+        tag: &[u8],
+    ) -> Result<Finished, CryptographyError> {
+        parts::last_part(stream, state, data, tag)
     }
 
     fn agree(

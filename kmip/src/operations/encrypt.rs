@@ -63,6 +63,10 @@ impl Payload for Request {
     fn unique_identifier(&self) -> Option<&str> {
         self.unique_identifier.as_deref()
     }
+
+    fn continues(&self) -> bool {
+        self.part.correlation_value.is_some()
+    }
 }
 
 /// KMIP 1.4 table 230.

@@ -33,6 +33,10 @@ impl Payload for Request {
         }
         self.part.write(writer, version);
     }
+
+    fn continues(&self) -> bool {
+        self.part.correlation_value.is_some()
+    }
 }
 
 /// KMIP 1.4 table 246.

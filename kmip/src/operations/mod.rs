@@ -60,12 +60,19 @@ pub trait Payload: Sized {
     fn unique_identifier(&self) -> Option<&str> {
         None
     }
+
+    /// Whether it goes on with data of which earlier requests brought the first parts.
+    fn continues(&self) -> bool {
+        false
+    }
 }
 
 /// What an operation does to the server's objects.
 #[derive(Clone, Copy, PartialEq)]
 enum Effect {
     Reads,
+    /// Reads, but where a key counts its uses.
+    Uses,
     Changes,
 }
 
@@ -117,10 +124,19 @@ macro_rules! operations {
             }
 
             /// Whether it is one of an operation that changes nothing on the server. One that has no type here is not:
-            /// nobody can say.
+            /// nobody can say. Nor is one that goes on with data in parts: the server remembers how far they have come.
             pub fn only_reads(&self) -> bool {
                 match self {
-                    $(Self::$operation(_) => Effect::$effect == Effect::Reads,)*
+                    $(Self::$operation(payload) => Effect::$effect == Effect::Reads && !payload.continues(),)*
+                    Self::Other { .. } | Self::Malformed { .. } => false,
+                }
+            }
+
+            /// Whether it may turn out to change nothing: one that only reads, and one that uses a key, which may count
+            /// its uses or not.
+            pub fn may_only_read(&self) -> bool {
+                match self {
+                    $(Self::$operation(payload) => Effect::$effect != Effect::Changes && !payload.continues(),)*
                     Self::Other { .. } | Self::Malformed { .. } => false,
                 }
             }
@@ -230,11 +246,11 @@ operations! {
     Poll             poll               Changes;
     Query            query              Reads;
     DiscoverVersions discover_versions  Reads;
-    Encrypt          encrypt            Changes;
+    Encrypt          encrypt            Uses;
     Decrypt          decrypt            Reads;
-    Sign             sign               Changes;
+    Sign             sign               Uses;
     SignatureVerify  signature_verify   Reads;
-    Mac              mac                Changes;
+    Mac              mac                Uses;
     MacVerify        mac_verify         Reads;
     RngRetrieve      rng_retrieve       Reads;
     RngSeed          rng_seed           Reads;

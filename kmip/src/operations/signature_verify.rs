@@ -57,6 +57,10 @@ impl Payload for Request {
     fn unique_identifier(&self) -> Option<&str> {
         self.unique_identifier.as_deref()
     }
+
+    fn continues(&self) -> bool {
+        self.part.correlation_value.is_some()
+    }
 }
 
 /// KMIP 1.4 table 236.
@@ -64,8 +68,8 @@ impl Payload for Request {
 pub struct Response {
     /// The key.
     pub unique_identifier: String,
-    /// Whether it is.
-    pub validity_indicator: ValidityIndicator,
+    /// Whether it is; absent where more data are to come.
+    pub validity_indicator: Option<ValidityIndicator>,
     /// What the signature held, where its kind holds data.
     pub data: Option<Secret>,
     /// What to send with the next part; since 1.3.
@@ -76,9 +80,10 @@ impl Payload for Response {
     fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
         Ok(Self {
             unique_identifier: required_id(reader)?,
-            validity_indicator: ValidityIndicator::from_number(
-                reader.required(tag::VALIDITY_INDICATOR)?.enumeration()?,
-            ),
+            validity_indicator: reader
+                .optional(tag::VALIDITY_INDICATOR)?
+                .map(|item| item.enumeration().map(ValidityIndicator::from_number))
+                .transpose()?,
             data: optional_secret(reader, tag::DATA)?,
             correlation_value: optional_bytes(reader, tag::CORRELATION_VALUE)?,
         })
@@ -86,7 +91,9 @@ impl Payload for Response {
 
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
         write_id(writer, Some(&self.unique_identifier));
-        writer.enumeration(tag::VALIDITY_INDICATOR, self.validity_indicator.number());
+        if let Some(indicator) = self.validity_indicator {
+            writer.enumeration(tag::VALIDITY_INDICATOR, indicator.number());
+        }
         if let Some(bytes) = self.data.as_ref() {
             writer.byte_string(tag::DATA, bytes.danger_bytes());
         }

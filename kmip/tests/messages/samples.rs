@@ -379,7 +379,7 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
         .into(),
         signature_verify::Response {
             unique_identifier: unique_identifier(),
-            validity_indicator: ValidityIndicator::Valid,
+            validity_indicator: Some(ValidityIndicator::Valid),
             data: secret(),
             correlation_value: Some(vec![7; 4]),
         }
@@ -392,7 +392,7 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
         .into(),
         mac_verify::Response {
             unique_identifier: unique_identifier(),
-            validity_indicator: ValidityIndicator::Invalid,
+            validity_indicator: Some(ValidityIndicator::Invalid),
             correlation_value: Some(vec![7; 4]),
         }
         .into(),

@@ -3,10 +3,13 @@
 
 mod keys;
 
+mod stream;
+
 use kmip::enumeration::{BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, PaddingMethod};
 use zeroize::Zeroizing;
 
 pub use keys::{Container, KeyNumbers, MadePair, Number, PairKind, Stretching};
+pub use stream::{Finished, MacKey, Progress, Stream};
 
 /// A library of cryptography. Its methods compute, and keep nothing.
 pub trait Cryptography {
@@ -82,6 +85,25 @@ pub trait Cryptography {
     /// # Errors
     /// Where the algorithm is unknown here.
     fn hash(&self, algorithm: HashingAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptographyError>;
+
+    /// Takes the next part of data in. `state` is what the part before left, and empty before the first.
+    ///
+    /// # Errors
+    /// As for data as a whole, and where more is left than a state may hold.
+    fn part(&self, stream: &Stream<'_>, state: &[u8], data: &[u8]) -> Result<Progress, CryptographyError>;
+
+    /// Takes the last part of data in, and ends: what is left of the ciphertext with its tag, or of the plaintext, or the
+    /// digest or code. `tag` is the one to be checked, where a mode has one and it decrypts.
+    ///
+    /// # Errors
+    /// As for data as a whole.
+    fn last_part(
+        &self,
+        stream: &Stream<'_>,
+        state: &[u8],
+        data: &[u8],
+        tag: &[u8],
+    ) -> Result<Finished, CryptographyError>;
 
     /// What the two halves of two pairs agree on: the x-coordinate of ECDH's point, or DH's number, in as many bytes as the
     /// field has (NIST SP 800-56A, 5.7.1).
@@ -237,6 +259,20 @@ pub enum Signing {
     },
     /// ECDSA (FIPS 186-4), in the DER of RFC 3279, 2.2.3.
     Ecdsa(HashingAlgorithm),
+    /// RSASSA-PKCS1-v1_5 of what is given in the place of a digest and its algorithm's name: nothing says how it was made.
+    RsaPkcs1V1_5Bare,
+    /// ECDSA of a digest of which nothing says how it was made.
+    EcdsaBare,
+}
+
+impl Signing {
+    /// How the data are hashed; `None` where only a digest is signed.
+    pub fn hash(&self) -> Option<HashingAlgorithm> {
+        match *self {
+            Self::RsaPkcs1V1_5(hash) | Self::RsaPss { hash, .. } | Self::Ecdsa(hash) => Some(hash),
+            Self::RsaPkcs1V1_5Bare | Self::EcdsaBare => None,
+        }
+    }
 }
 
 /// What a signature is of.

@@ -13,7 +13,7 @@ use crate::event::Deferred;
 use crate::objects::Lookup;
 use crate::{
     Authorised, Client, Event, Id, Invitation, InvitationDigest, Object, Objects, Record, Refusal,
-    RegisteredClient, Tenant, Token,
+    RegisteredClient, StreamId, Tenant, Token,
 };
 
 /// Events on top of the objects as they are. Nothing changes until they are applied.
@@ -27,6 +27,8 @@ pub struct Draft<'a> {
     touched: BTreeMap<Id, Option<Arc<Object>>>,
     /// Answers that the events hold, by token.
     answers: BTreeMap<Token, Vec<u8>>,
+    /// Operations in parts that the events touch, by the last part.
+    streams: BTreeMap<StreamId, u32>,
     /// Events about clients and the cluster: too few to be worth an index.
     others: Vec<Event>,
     /// For each event how it is taken back.
@@ -44,6 +46,8 @@ enum Undo {
     Object(Id, Option<Option<Arc<Object>>>),
     /// It brought the answer to this token.
     Answer(Token),
+    /// It took the place of this entry of `streams`, if there was one.
+    Stream(StreamId, Option<u32>),
     /// It is the last of `others`.
     Other,
 }
@@ -57,6 +61,7 @@ impl<'a> Draft<'a> {
             events: Vec::new(),
             touched: BTreeMap::new(),
             answers: BTreeMap::new(),
+            streams: BTreeMap::new(),
             others: Vec::new(),
             undo: Vec::new(),
             added: BTreeMap::new(),
@@ -122,6 +127,12 @@ impl<'a> Draft<'a> {
                 Some(Undo::Answer(token)) => {
                     self.answers.remove(&token);
                 }
+                Some(Undo::Stream(stream, before)) => {
+                    match before {
+                        Some(part) => self.streams.insert(stream, part),
+                        None => self.streams.remove(&stream),
+                    };
+                }
                 Some(Undo::Other) => {
                     self.others.pop();
                 }
@@ -162,6 +173,9 @@ impl<'a> Draft<'a> {
                 self.put(*id, Some(object))
             }
             Event::Answered { token, sealed, .. } => self.put_answer(token, sealed),
+            Event::StreamPart { stream, part, .. } => {
+                Undo::Stream(*stream, self.streams.insert(*stream, *part))
+            }
             Event::ClientRegistered { .. }
             | Event::ClientRemoved { .. }
             | Event::DataKey { .. }
@@ -239,6 +253,21 @@ impl<'a> Draft<'a> {
                 *self.added.entry(tenant).or_default() += change;
             }
         }
+    }
+
+    /// The last Correlation Value that was used of an operation whose data come in parts, by its number.
+    pub fn stream_used(&self, stream: &StreamId) -> Option<u32> {
+        self.streams.get(stream).copied().or_else(|| self.base.stream_used(stream))
+    }
+
+    /// How many operations in parts are remembered, and those that the events begin.
+    pub fn streams(&self) -> usize {
+        self.base.streams().saturating_add(self.streams.len())
+    }
+
+    /// The time that operations in parts have come to.
+    pub(crate) fn streams_newest_at(&self) -> Option<i64> {
+        self.base.streams_newest_at()
     }
 
     /// An object of the client's own tenant. Any other is not found, whether it exists or not; a stale draft cannot even

@@ -16,6 +16,11 @@ pub fn is_read_only(request: &RequestMessage) -> bool {
     request.items.iter().all(|item| reads(&item.payload))
 }
 
+/// Whether a request may turn out to change nothing: what it comes to is then known before anyone is asked to decide it.
+pub fn may_only_read(request: &RequestMessage) -> bool {
+    request.items.iter().all(|item| reads(&item.payload) || item.payload.may_only_read())
+}
+
 fn reads(payload: &RequestPayload) -> bool {
     // What is not understood is refused, which changes nothing either.
     let refused = matches!(payload, RequestPayload::Other { .. } | RequestPayload::Malformed { .. });

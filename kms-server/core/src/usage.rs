@@ -73,6 +73,24 @@ impl Call<'_, '_, '_> {
         Ok(used)
     }
 
+    /// The same for a later part of what was begun with [`use_key`](Self::use_key): it counts bytes, and no second use.
+    pub(crate) fn use_key_further(
+        &mut self,
+        id: &str,
+        purpose: Purpose,
+        data_bytes: usize,
+    ) -> Result<InUse, Refusal> {
+        let object = self.object(Some(id))?;
+        let by_bytes = usage_limits::of(&object).is_none_or(|limits| limits.unit == UsageLimitsUnit::Byte);
+        let used = if by_bytes {
+            self.use_object(object, purpose, data_bytes)?
+        } else {
+            self.use_uncounted(object, purpose)?
+        };
+        *self.id_placeholder = Some(used.object.id);
+        Ok(used)
+    }
+
     /// The same of an object that was found already; the ID Placeholder stays what it is.
     pub(crate) fn use_object(
         &mut self,
@@ -84,6 +102,15 @@ impl Call<'_, '_, '_> {
         if purpose.protects() {
             self.count_use(&object, data_bytes)?;
         }
+        self.opened(object)
+    }
+
+    fn use_uncounted(&mut self, object: Arc<Object>, purpose: Purpose) -> Result<InUse, Refusal> {
+        check_use(&object, purpose, self.now())?;
+        self.opened(object)
+    }
+
+    fn opened(&self, object: Arc<Object>) -> Result<InUse, Refusal> {
         if object.first(StandardAttribute::KeyValuePresent) == Some(&Value::Boolean(false)) {
             let message = format!("the server knows of {}, and does not hold its Key Value", object.id);
             return Err(Refusal::new(ResultReason::KeyValueNotPresent, message));

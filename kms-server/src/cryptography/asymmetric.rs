@@ -102,7 +102,14 @@ pub(super) fn decrypt(
 
 /// The digest that is signed, of the length that its algorithm makes.
 fn digest_of(signing: &Signing, signed: Signed<'_>) -> Result<Vec<u8>, CryptographyError> {
-    let (Signing::RsaPkcs1V1_5(hash) | Signing::RsaPss { hash, .. } | Signing::Ecdsa(hash)) = *signing;
+    let Some(hash) = signing.hash() else {
+        return match signed {
+            Signed::Digest(digest) => Ok(digest.to_vec()),
+            Signed::Data(_) => {
+                Err(CryptographyError::Failed("the data need a digest to be signed".to_owned()))
+            }
+        };
+    };
     match signed {
         Signed::Data(data) => digest::hash(hash, data),
         Signed::Digest(digest) if digest.len() == digest::md(hash)?.size() => Ok(digest.to_vec()),
@@ -113,6 +120,14 @@ fn digest_of(signing: &Signing, signed: Signed<'_>) -> Result<Vec<u8>, Cryptogra
     }
 }
 
+/// The kind of key that makes such signatures.
+fn wanted(signing: &Signing) -> Id {
+    match signing {
+        Signing::Ecdsa(_) | Signing::EcdsaBare => Id::EC,
+        Signing::RsaPkcs1V1_5(_) | Signing::RsaPkcs1V1_5Bare | Signing::RsaPss { .. } => Id::RSA,
+    }
+}
+
 /// Says how, after the context was told what it is to do.
 fn describe<T: HasPublic>(
     context: &mut PkeyCtx<T>,
@@ -120,23 +135,24 @@ fn describe<T: HasPublic>(
     signing: &Signing,
     salt_unsaid: RsaPssSaltlen,
 ) -> Result<(), CryptographyError> {
-    let wanted = if matches!(signing, Signing::Ecdsa(_)) { Id::EC } else { Id::RSA };
-    if id != wanted {
+    if id != wanted(signing) {
         return Err(CryptographyError::Failed(NOT_SIGNED.to_owned()));
     }
-    let (Signing::RsaPkcs1V1_5(hash) | Signing::RsaPss { hash, .. } | Signing::Ecdsa(hash)) = *signing;
-    let hash = digest::md(hash)?;
     let wrong = failed(NOT_SIGNED);
     match *signing {
-        Signing::Ecdsa(_) => context.set_signature_md(&hash).map_err(wrong),
-        Signing::RsaPkcs1V1_5(_) => {
+        Signing::Ecdsa(hash) => context.set_signature_md(&*digest::md(hash)?).map_err(wrong),
+        Signing::EcdsaBare => Ok(()),
+        Signing::RsaPkcs1V1_5Bare => context.set_rsa_padding(Padding::PKCS1).map_err(wrong),
+        Signing::RsaPkcs1V1_5(hash) => {
+            let hash = digest::md(hash)?;
             let mut set = || {
                 context.set_rsa_padding(Padding::PKCS1)?;
                 context.set_signature_md(&hash)
             };
             set().map_err(wrong)
         }
-        Signing::RsaPss { mask_hash, salt_bytes, .. } => {
+        Signing::RsaPss { hash, mask_hash, salt_bytes } => {
+            let hash = digest::md(hash)?;
             let mask_hash = digest::md(mask_hash)?;
             let set = || -> Result<(), ErrorStack> {
                 context.set_rsa_padding(Padding::PKCS1_PSS)?;
@@ -173,6 +189,10 @@ pub(super) fn verify(
 ) -> Result<bool, CryptographyError> {
     let digest = digest_of(signing, signed)?;
     let key = public(key)?;
+    // A signature of another kind than the key makes is none of the key.
+    if key.id() != wanted(signing) {
+        return Ok(false);
+    }
     let wrong = failed("the signature could not be looked at");
     let mut context = PkeyCtx::new(&key).map_err(&wrong)?;
     context.verify_init().map_err(&wrong)?;

@@ -223,6 +223,27 @@ fn rsa_encrypts_to_either_half_and_decrypts_with_the_private_one() {
 }
 
 #[test]
+fn a_digest_that_nothing_is_said_of_is_signed_as_it_is_and_another_kind_of_signature_is_none() {
+    let rsa = Rsa::generate(2048).unwrap();
+    let group = EcGroup::from_curve_name(Nid::SECP256K1).unwrap();
+    let ec = EcKey::generate(&group).unwrap();
+    let (rsa, ec) = (rsa.private_key_to_der().unwrap(), ec.private_key_to_der().unwrap());
+    let rsa = key(AsymmetricForm::Pkcs1Private, &rsa);
+    let ec = key(AsymmetricForm::EcPrivate, &ec);
+    for (private, signing, other) in [
+        (&rsa, Signing::RsaPkcs1V1_5Bare, Signing::Ecdsa(Hash::Sha256)),
+        (&ec, Signing::EcdsaBare, Signing::RsaPkcs1V1_5(Hash::Sha256)),
+    ] {
+        let digest = Signed::Digest(b"sixteen bytes of");
+        let signature = OpenSsl.sign(private, &signing, digest).unwrap();
+        assert!(OpenSsl.verify(private, &signing, digest, &signature).unwrap());
+        assert!(!OpenSsl.verify(private, &signing, Signed::Digest(b"sixteen others.."), &signature).unwrap());
+        assert!(!OpenSsl.verify(private, &other, Signed::Data(b"data"), &signature).unwrap());
+        assert!(OpenSsl.sign(private, &signing, Signed::Data(b"data")).is_err());
+    }
+}
+
+#[test]
 fn signatures_are_good_for_their_data_and_their_digest_alone() {
     let rsa = Rsa::generate(2048).unwrap();
     let (private, public) = (rsa.private_key_to_der().unwrap(), rsa.public_key_to_der_pkcs1().unwrap());

@@ -30,9 +30,9 @@ mod cluster_tests;
 mod decider_tests;
 #[cfg(test)]
 mod front_tests;
+mod fuzzed;
 #[cfg(test)]
 mod later_tests;
-mod fuzzed;
 #[cfg(test)]
 mod test_bed;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use kmip::{ProtocolVersion, RequestMessage};
-use kms_core::{Client, Draft, Event, Outcome, Refusal, Token, is_read_only, refuse_all};
+use kms_core::{Client, Draft, Event, Outcome, Refusal, Token, is_read_only, may_only_read, refuse_all};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use zeroize::Zeroizing;
@@ -253,7 +253,7 @@ impl Taker {
         }
     }
 
-    /// Answers a read here, if this node is current, and has all else decided by the leader.
+    /// Answers what changes nothing here, if this node is current, and has all else decided by the leader.
     async fn see_through(
         &self,
         asker: &Asker,
@@ -261,7 +261,7 @@ impl Taker {
         bytes: &[u8],
         claim: Option<Claim>,
     ) -> Result<Outcome, Stuck> {
-        if is_read_only(request)
+        if may_only_read(request)
             && self.is_current().await
             && let Some(outcome) = self.read(request, asker)
         {

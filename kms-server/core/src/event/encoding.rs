@@ -40,6 +40,8 @@ const SEEN: Tag = Tag::new(0x54_001b);
 const NUMBER: Tag = Tag::new(0x54_001c);
 const CORRELATION: Tag = Tag::new(0x54_0030);
 const STAGE: Tag = Tag::new(0x54_0031);
+const STREAM: Tag = Tag::new(0x54_001d);
+const PART: Tag = Tag::new(0x54_001e);
 
 /// What is in the log was within a request's limits when it went in, and checksums watch over it since. An entry gathers
 /// many requests, so nothing but the stack is guarded here: an entry that was acknowledged must never be too large to
@@ -75,6 +77,7 @@ mod kind {
     pub(super) const NODE_NUMBERED:     u32 = 13;
     pub(super) const RESTORED:          u32 = 14;
     pub(super) const DEFERRED:          u32 = 20;
+    pub(super) const STREAM_PART:       u32 = 15;
 }
 
 impl Event {
@@ -190,6 +193,13 @@ impl Event {
                 writer.enumeration(STAGE, deferred.stage.number());
                 writer.byte_string(SEALED, &deferred.sealed);
             }
+            Self::StreamPart { stream, part, at, expires_at } => {
+                writer.enumeration(KIND, kind::STREAM_PART);
+                writer.byte_string(STREAM, stream);
+                write_number(writer, PART, u64::from(*part));
+                writer.date_time(AT, *at);
+                writer.date_time(EXPIRES_AT, *expires_at);
+            }
             Self::Restored { record } => {
                 writer.enumeration(KIND, kind::RESTORED);
                 writer.byte_string(RECORD, record);
@@ -277,6 +287,17 @@ impl Event {
                 let stage = Stage::from_number(stage.enumeration()?).ok_or(unknown)?;
                 let sealed = reader.required(SEALED)?.byte_string()?.to_vec();
                 Self::Deferred(Deferred { value: Id::from(value), client, at, stage, sealed }.into())
+            }
+            kind::STREAM_PART => {
+                let stream = read_array(&mut reader, STREAM, "an operation in parts has 16 bytes")?;
+                let part = reader.required(PART)?;
+                let wrong = ErrorKind::WrongValue("a part's number has 32 bits");
+                Self::StreamPart {
+                    stream,
+                    part: u32::try_from(part.long_integer()?).map_err(|_| part.error(wrong))?,
+                    at: reader.required(AT)?.date_time()?,
+                    expires_at: reader.required(EXPIRES_AT)?.date_time()?,
+                }
             }
             kind::RESTORED => Self::Restored { record: reader.required(RECORD)?.byte_string()?.to_vec() },
             _ => return Err(kind_item.error(ErrorKind::WrongValue("an event of an unknown kind"))),

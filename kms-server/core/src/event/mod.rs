@@ -19,6 +19,9 @@ pub(crate) use encoding::{
 /// again.
 pub type Token = [u8; 16];
 
+/// An operation whose data come in parts: random.
+pub type StreamId = [u8; 16];
+
 /// SHA-256 of an invitation's secret. The secret itself is never stored.
 pub type InvitationDigest = [u8; 32];
 
@@ -151,6 +154,15 @@ pub enum Event {
     },
     /// A request was put off, or carried out or canceled since.
     Deferred(Arc<Deferred>),
+    /// A Correlation Value of an operation whose data come in parts was used; it and those before it are used up.
+    StreamPart {
+        stream: StreamId,
+        /// The value's number, from 1.
+        part: u32,
+        at: i64,
+        /// Until when it is remembered.
+        expires_at: i64,
+    },
     /// A record of a backup was taken in, as [`Objects::restore`](crate::Objects::restore) reads it.
     Restored { record: Vec<u8> },
 }
@@ -173,6 +185,7 @@ impl Event {
             | Self::Invited { .. }
             | Self::NodeNumbered { .. }
             | Self::Deferred(_)
+            | Self::StreamPart { .. }
             | Self::Restored { .. } => None,
         }
     }
@@ -189,7 +202,8 @@ impl Event {
             | Self::Destroyed { at, .. }
             | Self::Answered { at, .. }
             | Self::Invited { at, .. }
-            | Self::NodeNumbered { at, .. } => Some(*at),
+            | Self::NodeNumbered { at, .. }
+            | Self::StreamPart { at, .. } => Some(*at),
             Self::ClientRegistered { client } => Some(client.registered_at),
             Self::Deferred(deferred) => Some(deferred.at),
             Self::Served { .. }

@@ -8,6 +8,7 @@ mod cluster;
 mod deferred;
 mod index;
 mod object;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +20,9 @@ use ttlv::{Node, Value, Writer};
 use self::answers::Answers;
 use self::deferred::DeferredRequests;
 use self::index::{Entries, Index};
+use self::streams::Streams;
 use crate::event::{
-    Deferred, InvitationDigest, Token, read_record, write_answer, write_answers_seen, write_client,
+    Deferred, InvitationDigest, StreamId, Token, read_record, write_answer, write_answers_seen, write_client,
     write_object,
 };
 use crate::{DecodeError, Event, Id, RegisteredClient, Tenant};
@@ -32,6 +34,7 @@ pub use deferred::{DEFERRED_BYTES_PER_CLIENT_MAX, DEFERRED_PER_CLIENT_MAX, DEFER
 pub(crate) use index::{Age, Lookup, fresh_member, value};
 pub(crate) use object::LEASE_TIME_S;
 pub use object::Object;
+pub use streams::{STREAM_S_MAX, STREAMS_MAX};
 
 /// The state that the log makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +44,7 @@ pub struct Objects {
     clients: BTreeMap<String, Arc<RegisteredClient>>,
     answers: Answers,
     deferred: DeferredRequests,
+    streams: Streams,
     cluster: Cluster,
 }
 
@@ -52,7 +56,7 @@ pub enum Record {
     /// A client.
     Client(Arc<RegisteredClient>),
     /// What of the cluster's own affairs must be remembered, as the event that makes it: a data key, an invitation that is
-    /// open, a number that was given out.
+    /// open, a number that was given out; and how far operations in parts have come.
     Event(Event),
     /// An answer that is kept, shared rather than copied; its bytes are those of the event `Answered`.
     Answer {
@@ -202,6 +206,21 @@ impl Objects {
         self.deferred.waiting_of(client)
     }
 
+    /// The last Correlation Value that was used of an operation whose data come in parts, by its number.
+    pub fn stream_used(&self, stream: &StreamId) -> Option<u32> {
+        self.streams.used(stream)
+    }
+
+    /// How many such operations are remembered; at most [`STREAMS_MAX`].
+    pub fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// The time that such operations have come to.
+    pub(crate) fn streams_newest_at(&self) -> Option<i64> {
+        self.streams.newest_at()
+    }
+
     /// The invitation of this digest, unless it was used, or the log has passed the time it expires at. Whether it has
     /// expired since, ask it: [`Invitation::is_open_at`].
     pub fn invitation(&self, digest: &InvitationDigest) -> Option<&Invitation> {
@@ -242,6 +261,9 @@ impl Objects {
             }
             Event::Answered { token, at, sealed } => self.answers.keep(token, *at, sealed),
             Event::Deferred(deferred) => self.deferred.keep(deferred),
+            Event::StreamPart { stream, part, at, expires_at } => {
+                self.streams.note(stream, *part, *at, *expires_at);
+            }
             Event::DataKey { .. } | Event::Invited { .. } | Event::NodeNumbered { .. } => {
                 self.cluster.apply(event);
             }
@@ -283,8 +305,9 @@ impl Objects {
         let objects = self.objects.values().cloned().map(Record::Object);
         let clients = self.clients.values().cloned().map(Record::Client);
         let cluster = self.cluster.records();
+        let streams = self.streams.events().map(Record::Event);
         let kept = self.deferred.records().chain(self.answers.records());
-        objects.chain(clients).chain(cluster).chain(kept).collect()
+        objects.chain(clients).chain(cluster).chain(streams).chain(kept).collect()
     }
 
     /// Takes a record of a snapshot in. Fails, and changes nothing, where the bytes are none.

@@ -107,6 +107,7 @@ impl Object {
             | Event::Invited { .. }
             | Event::NodeNumbered { .. }
             | Event::Deferred(_)
+            | Event::StreamPart { .. }
             | Event::Restored { .. } => {}
         }
     }

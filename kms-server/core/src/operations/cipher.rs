@@ -1,7 +1,9 @@
 //! What Encrypt and Decrypt have in common: the form of a symmetric cipher, from the key and its parameters.
 
 use kmip::attribute::CryptographicParameters;
-use kmip::enumeration::{BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, PaddingMethod};
+use kmip::enumeration::{
+    BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, PaddingMethod, ResultReason,
+};
 
 use crate::Refusal;
 use crate::cryptography::{Cipher, RsaPadding};
@@ -132,6 +134,27 @@ pub(crate) fn rsa_padding(parameters: &CryptographicParameters) -> Result<RsaPad
         }),
         Some(other) => Err(Refusal::invalid_field(format!("{other} is no padding of RSA encryption"))),
     }
+}
+
+/// The key, if it is one whose data may come in parts.
+pub(crate) fn symmetric_key<'k>(
+    key: &'k InUse,
+    parameters: &CryptographicParameters,
+) -> Result<&'k InUse, Refusal> {
+    if key.algorithm(parameters) != Some(CryptographicAlgorithm::Rsa) {
+        return Ok(key);
+    }
+    Err(Refusal::new(
+        ResultReason::FeatureNotSupported,
+        "RSA takes what it encrypts as a whole, not in parts; hint: encrypt a symmetric key with it",
+    ))
+}
+
+/// What belongs to the first part alone stands beside a later one.
+pub(crate) fn only_first() -> Refusal {
+    Refusal::invalid_field(
+        "IV/Counter/Nonce and additional data belong to the first part; hint: leave them out of the later ones",
+    )
 }
 
 /// Invalid Message, as the public test cases CS-BC-M-11 to 13 have it.

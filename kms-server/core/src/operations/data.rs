@@ -1,8 +1,7 @@
 //! What all cryptographic operations have in common: the data that they are given, and what a check of them says.
 
 use kmip::Secret;
-use kmip::enumeration::{ResultReason, ValidityIndicator};
-use kmip::operations::Part;
+use kmip::enumeration::ValidityIndicator;
 
 use crate::Refusal;
 
@@ -11,15 +10,9 @@ pub(super) fn given(data: Option<&Secret>) -> Result<&[u8], Refusal> {
     data.map(Secret::danger_bytes).ok_or_else(|| Refusal::invalid_message("the Data are missing"))
 }
 
-/// Refuses data in parts.
-pub(super) fn whole(part: &Part) -> Result<(), Refusal> {
-    if part.is_whole() {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        ResultReason::FeatureNotSupported,
-        "this server takes data as a whole, not in parts yet; hint: leave Init and Final Indicator out",
-    ))
+/// What a part has made, if anything.
+pub(super) fn made(bytes: &[u8]) -> Option<Secret> {
+    (!bytes.is_empty()).then(|| Secret::from(bytes))
 }
 
 /// What a check of a code or a signature says.

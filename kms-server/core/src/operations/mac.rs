@@ -1,16 +1,37 @@
 //! MAC (KMIP 1.4 sections 4.33 and 11.34): a message authentication code with a key that stays here.
 
 use kmip::attribute::CryptographicParameters;
-use kmip::enumeration::{BlockCipherMode, CryptographicAlgorithm as Algorithm, HashingAlgorithm as Hash};
+use kmip::enumeration::{
+    BlockCipherMode, CryptographicAlgorithm as Algorithm, HashingAlgorithm as Hash, Operation,
+};
 use kmip::operations::mac::{Request, Response};
 
+use super::parts::{self, Advance, Asked};
 use super::{Call, data};
 use crate::Refusal;
-use crate::cryptography::Mac;
+use crate::cryptography::{Mac, MacKey, Stream};
 use crate::usage::{InUse, Purpose};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
-    data::whole(&request.part)?;
+    let asked = Asked {
+        operation: Operation::Mac,
+        part: &request.part,
+        unique_identifier: request.unique_identifier.as_deref(),
+        purpose: Some(Purpose::MacGenerate),
+        parameters: request.cryptographic_parameters.as_ref(),
+        data: request.data.as_ref(),
+    };
+    if let Some(advance) = parts::advance(&asked, call)? {
+        let unique_identifier = advance.unique_identifier()?;
+        return Ok(match in_parts(advance, call)? {
+            Step::Further(value) => {
+                Response { unique_identifier, mac_data: None, correlation_value: Some(value) }
+            }
+            Step::Made { code, .. } => {
+                Response { unique_identifier, mac_data: Some(code), correlation_value: None }
+            }
+        });
+    }
     let data = data::given(request.data.as_ref())?;
     let key = call.use_key(request.unique_identifier.as_deref(), Purpose::MacGenerate, data.len())?;
     let kind = kind(&key, &key.parameters(request.cryptographic_parameters.as_ref())?)?;
@@ -20,6 +41,27 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
         mac_data: Some(code),
         correlation_value: None,
     })
+}
+
+/// What a part of MAC or MAC Verify came to.
+pub(super) enum Step {
+    /// The Correlation Value of the next.
+    Further(Vec<u8>),
+    /// The code of all parts, and the one that it is to be, where a part brought one.
+    Made { code: Vec<u8>, checked: Option<Vec<u8>> },
+}
+
+pub(super) fn in_parts(mut advance: Advance<'_>, call: &mut Call<'_, '_, '_>) -> Result<Step, Refusal> {
+    let algorithm = kind(advance.key()?, &advance.parameters)?;
+    let key = advance.key()?.symmetric()?;
+    let stream = Stream::Mac(MacKey { algorithm, key: key.danger_bytes() });
+    let (cryptography, state) = (call.context.cryptography, &advance.remembered.state);
+    if advance.last {
+        let code = cryptography.last_part(&stream, state, advance.data, &[])?.rest.to_vec();
+        return Ok(Step::Made { code, checked: advance.remembered.checked });
+    }
+    advance.remembered.state = cryptography.part(&stream, state, advance.data)?.state;
+    Ok(Step::Further(advance.correlation_value(call)?))
 }
 
 /// The kind of code: an HMAC by its own algorithm, or by any with a Hashing Algorithm; a CMAC by its mode.

@@ -30,6 +30,7 @@ mod mac_verify;
 mod modify_attribute;
 mod obtain_lease;
 mod pair;
+mod parts;
 mod poll;
 mod query;
 mod re_key;

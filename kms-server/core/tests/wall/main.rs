@@ -27,6 +27,7 @@ mod lifecycle;
 mod limits;
 mod locate;
 mod pairs;
+mod parts;
 mod query;
 mod random;
 mod re_key;

@@ -2,8 +2,8 @@
 
 use kmip::enumeration::{HashingAlgorithm, RecommendedCurve};
 use kms_core::cryptography::{
-    AsymmetricForm, AsymmetricKey, Cipher, Container, Cryptography, CryptographyError, Encrypted, KeyNumbers,
-    Mac, MadePair, PairKind, RsaPadding, Signed, Signing, Stretching, Workshop,
+    AsymmetricForm, AsymmetricKey, Cipher, Container, Cryptography, CryptographyError, Encrypted, Finished,
+    KeyNumbers, Mac, MadePair, PairKind, Progress, RsaPadding, Signed, Signing, Stream, Stretching, Workshop,
 };
 use zeroize::Zeroizing;
 
@@ -88,6 +88,39 @@ impl Cryptography for Toy {
             HashingAlgorithm::Md2 => Err(CryptographyError::Unsupported("no MD2 here".into())),
             _ => Ok(vec![sum([data])]),
         }
+    }
+
+    fn part(&self, stream: &Stream<'_>, state: &[u8], data: &[u8]) -> Result<Progress, CryptographyError> {
+        let ready = match stream {
+            Stream::Encrypt(cipher) | Stream::Decrypt(cipher) => {
+                data.iter().map(|byte| byte ^ mask(cipher)).collect()
+            }
+            Stream::Hash(_) | Stream::Mac(_) => Vec::new(),
+        };
+        Ok(Progress { ready: Zeroizing::new(ready), state: Zeroizing::new([state, data].concat()) })
+    }
+
+    fn last_part(
+        &self,
+        stream: &Stream<'_>,
+        state: &[u8],
+        data: &[u8],
+        tag: &[u8],
+    ) -> Result<Finished, CryptographyError> {
+        let all = [state, data].concat();
+        let (rest, tag) = match stream {
+            Stream::Encrypt(cipher) => {
+                let encrypted = self.encrypt(cipher, &all)?;
+                (encrypted.data[state.len()..].to_vec(), encrypted.tag)
+            }
+            Stream::Decrypt(cipher) => {
+                let plain = self.decrypt(cipher, &Encrypted { data: all, tag: tag.to_vec() })?;
+                (plain[state.len()..].to_vec(), Vec::new())
+            }
+            Stream::Hash(algorithm) => (self.hash(*algorithm, &all)?, Vec::new()),
+            Stream::Mac(mac) => (self.mac(mac.algorithm, mac.key, &all)?, Vec::new()),
+        };
+        Ok(Finished { rest: Zeroizing::new(rest), tag })
     }
 
     fn agree(
