@@ -14,11 +14,13 @@ pub mod derive_key;
 pub mod destroy;
 pub mod discover_versions;
 pub mod encrypt;
+pub mod export;
 pub mod get;
 pub mod get_attribute_list;
 pub mod get_attributes;
 pub mod get_usage_allocation;
 pub mod hash;
+pub mod import;
 pub mod join_split_key;
 pub mod locate;
 pub mod mac;
@@ -257,6 +259,8 @@ operations! {
     Hash             hash               Reads;
     CreateSplitKey   create_split_key   Changes;
     JoinSplitKey     join_split_key     Changes;
+    Import           import             Changes;
+    Export           export             Reads;
 }
 
 fn rest(mut reader: Reader<'_>) -> Result<Vec<Node>, Error> {

@@ -251,6 +251,23 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
             template_attribute: Some(template()),
         }
         .into(),
+        import::Request {
+            unique_identifier: ID.to_owned(),
+            replace_existing: Some(true),
+            key_wrap_type: Some(KeyWrapType::AsRegistered),
+            attributes: template().attributes,
+            object: Some(Box::new(ManagedObject::SymmetricKey(key_block()))),
+        }
+        .into(),
+        export::Request {
+            get: get::Request {
+                unique_identifier: id(),
+                key_format_type: Some(KeyFormatType::Raw),
+                key_wrap_type: Some(KeyWrapType::NotWrapped),
+                ..get::Request::default()
+            },
+        }
+        .into(),
     ]
 }
 
@@ -407,6 +424,14 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
         join_split_key::Response {
             unique_identifier: unique_identifier(),
             template_attribute: template_attribute(),
+        }
+        .into(),
+        import::Response { unique_identifier: unique_identifier() }.into(),
+        export::Response {
+            object_type,
+            unique_identifier: unique_identifier(),
+            attributes: template().attributes,
+            object: Some(Box::new(ManagedObject::SymmetricKey(key_block()))),
         }
         .into(),
     ]

@@ -66,6 +66,27 @@ impl NewAttributes {
         Ok(self)
     }
 
+    /// Attributes as another server had them: "the attribute rules for each attribute for 'Initially set by' and 'When implicitly
+    /// set' SHALL NOT be enforced" (KMIP 1.4 section 4.41); the others are.
+    pub(crate) fn imported(
+        call: &Call<'_, '_, '_>,
+        object_type: ObjectType,
+        attributes: Vec<Attribute>,
+    ) -> Result<Self, Refusal> {
+        let mut new = Self { attributes };
+        new.check_size(call.limits())?;
+        let mut seen: BTreeSet<&AttributeName> = BTreeSet::new();
+        for attribute in &new.attributes {
+            let first = seen.insert(&attribute.name);
+            if let Some(rule) = known_rule(&attribute.name, call.version)? {
+                check_form(call, rule, object_type, attribute, first)?;
+            }
+        }
+        new.number();
+        new.check_dates()?;
+        Ok(new)
+    }
+
     /// Those of `later` take the place of single-instance ones, and stand beside multi-instance ones.
     fn merge(&mut self, later: Vec<Attribute>) {
         let replaced = |known: &Attribute| {
@@ -226,6 +247,18 @@ fn check_new(
     let name = &attribute.name;
     let Some(rule) = known_rule(name, call.version)? else { return Ok(()) };
     check_settable(rule)?;
+    check_form(call, rule, object_type, attribute, first)
+}
+
+/// Checks an attribute by all of its rules but who sets it.
+fn check_form(
+    call: &Call<'_, '_, '_>,
+    rule: &Rule,
+    object_type: ObjectType,
+    attribute: &Attribute,
+    first: bool,
+) -> Result<(), Refusal> {
+    let name = &attribute.name;
     if !rule.applies_to.includes(object_type) {
         return Err(Refusal::invalid_field(format!("{name} does not apply to a {object_type}")));
     }

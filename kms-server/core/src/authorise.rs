@@ -42,6 +42,7 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
         | Operation::RngRetrieve
         | Operation::RngSeed
         | Operation::Get
+        | Operation::Export
         | Operation::GetAttributes
         | Operation::GetAttributeList
         | Operation::Locate
@@ -55,7 +56,8 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
         | Operation::ReKeyKeyPair
         | Operation::DeriveKey
         | Operation::CreateSplitKey
-        | Operation::JoinSplitKey => (rights.create, "create"),
+        | Operation::JoinSplitKey
+        | Operation::Import => (rights.create, "create"),
         Operation::AddAttribute
         | Operation::ModifyAttribute
         | Operation::DeleteAttribute

@@ -270,6 +270,11 @@ impl<'a> Draft<'a> {
         self.base.streams_newest_at()
     }
 
+    /// Whether any object, whoever's, has this identifier.
+    pub(crate) fn is_there(&self, id: Id) -> bool {
+        self.any(id).is_some()
+    }
+
     /// An object of the client's own tenant. Any other is not found, whether it exists or not; a stale draft cannot even
     /// say that.
     pub fn object(&self, authorised: &Authorised<'_>, id: &str) -> Result<&Arc<Object>, Refusal> {

@@ -111,6 +111,19 @@ pub(crate) fn unwrap(
     Ok(managed)
 }
 
+/// "If No Encoding is specified, then the Key Value structure SHALL NOT contain any attributes."
+pub(crate) fn check_encoding(managed: &ManagedObject) -> Result<(), Refusal> {
+    let Some(block) = managed.key_block() else { return Ok(()) };
+    let bare = block.key_wrapping_data.as_ref().is_some_and(|data| no_encoding(data.encoding_option));
+    match &block.key_value {
+        Some(KeyValue::Plain { attributes, .. }) if bare && !attributes.is_empty() => Err(Refusal::new(
+            ResultReason::EncodingOptionError,
+            "a Key Value that was wrapped without an encoding holds no attributes",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The wrapped bytes, where they stand in a structure.
 fn as_bytes(managed: &ManagedObject) -> Option<&Secret> {
     managed.key_block().and_then(KeyBlock::plain_bytes)

@@ -19,7 +19,21 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
         ));
     }
     let managed = given(request, &object, call)?;
-    let introduced = gate::object_introduced(&managed);
+    deliver(&object, &managed, call)?;
+    Ok(Response {
+        object_type: object.object_type,
+        unique_identifier: object.id.to_string(),
+        object: managed,
+    })
+}
+
+/// Notes that material goes out, if the client's version has words for it.
+pub(super) fn deliver(
+    object: &Object,
+    managed: &ManagedObject,
+    call: &mut Call<'_, '_, '_>,
+) -> Result<(), Refusal> {
+    let introduced = gate::object_introduced(managed);
     if introduced > call.version {
         return Err(Refusal::new(
             ResultReason::KeyFormatTypeNotSupported,
@@ -31,11 +45,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
         call.draft(Event::Served { id: object.id });
     }
     call.served.push(object.id);
-    Ok(Response {
-        object_type: object.object_type,
-        unique_identifier: object.id.to_string(),
-        object: managed,
-    })
+    Ok(())
 }
 
 /// The object's material in the form that is asked for, wrapped or not.

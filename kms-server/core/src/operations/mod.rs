@@ -18,11 +18,13 @@ mod derive_key;
 mod destroy;
 mod discover_versions;
 mod encrypt;
+mod export;
 mod get;
 mod get_attribute_list;
 mod get_attributes;
 mod get_usage_allocation;
 mod hash;
+mod import;
 mod join_split_key;
 mod locate;
 mod mac;
@@ -129,6 +131,8 @@ pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -
         Hash             hash
         CreateSplitKey   create_split_key
         JoinSplitKey     join_split_key
+        Import           import
+        Export           export
     );
     Ok(Done::Answer(payload))
 }

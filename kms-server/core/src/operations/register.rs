@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Call, certificate};
 use crate::attributes::{NewAttributes, check_in_template};
-use crate::{Event, Id, Refusal, key_format};
+use crate::{Event, Id, Refusal, key_format, wrapping};
 
 pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Result<Response, Refusal> {
     let object_type = request.object_type;
@@ -31,6 +31,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             object.object_type()
         )));
     }
+    wrapping::check_encoding(object)?;
     call.check_room()?;
     let own = match &**object {
         ManagedObject::Template(inside) => &of_template(call, &request.template_attribute, inside)?,
@@ -212,7 +213,7 @@ fn set_sensitivity(attributes: &mut NewAttributes) {
 }
 
 /// The SHA-256 of the material, with its form (KMIP 1.4 section 3.17); none for what is wrapped or has none.
-fn digest(object: &ManagedObject) -> Option<Digest> {
+pub(super) fn digest(object: &ManagedObject) -> Option<Digest> {
     let of = |bytes: &[u8], key_format_type| Digest {
         hashing_algorithm: HashingAlgorithm::Sha256,
         value: Sha256::digest(bytes).to_vec(),

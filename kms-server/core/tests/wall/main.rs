@@ -22,6 +22,7 @@ mod errors_states;
 mod fuzzed;
 mod golden;
 mod habits;
+mod import_export;
 mod later;
 mod lifecycle;
 mod limits;

@@ -312,6 +312,7 @@ pub fn made(item: &ResponseItem) -> Option<String> {
         P::ReKey(response) => Some(response.unique_identifier.clone()),
         P::JoinSplitKey(response) => Some(response.unique_identifier.clone()),
         P::DeriveKey(response) => Some(response.unique_identifier.clone()),
+        P::Import(response) => Some(response.unique_identifier.clone()),
         _ => None,
     }
 }
