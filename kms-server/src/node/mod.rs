@@ -30,11 +30,14 @@ mod cluster_tests;
 mod decider_tests;
 #[cfg(test)]
 mod front_tests;
+#[cfg(test)]
 mod fuzzed;
 #[cfg(test)]
 mod later_tests;
 #[cfg(test)]
 mod test_bed;
+#[cfg(test)]
+mod uses_tests;
 #[cfg(test)]
 mod workshop_tests;
 

@@ -375,7 +375,7 @@ pub(super) fn revoking(id: &str) -> RequestMessage {
     RequestMessage::new(ProtocolVersion::V1_4, [revoke.into()])
 }
 
-fn payloads(outcome: &Outcome) -> Vec<ResponsePayload> {
+pub(super) fn payloads(outcome: &Outcome) -> Vec<ResponsePayload> {
     let response = ResponseMessage::decode(&outcome.encoded, ttlv::Limits::default()).unwrap();
     response.items.into_iter().filter_map(|item| item.payload).collect()
 }
