@@ -315,6 +315,12 @@ impl<'a> Draft<'a> {
         in_turn(self.untouched(known), touched, |known, touched| touched.age() < known.age())
     }
 
+    /// Objects whose state a date has changed by `now`, though no event says so; the earliest first.
+    pub(crate) fn due(&self, now: i64) -> impl Iterator<Item = &Arc<Object>> {
+        let due = self.base.due(now).filter_map(|object| self.any(object.id));
+        due.filter(move |object| object.due().is_some_and(|date| date <= now))
+    }
+
     fn untouched<'s>(
         &'s self,
         known: impl Iterator<Item = &'s Arc<Object>>,

@@ -64,6 +64,20 @@ pub(crate) fn state_at(stored: State, activation: Option<i64>, deactivation: Opt
     state
 }
 
+/// The state that dates have made of `stored` by `now`, and the date that did; `None` where none has.
+pub(crate) fn moved_by(
+    stored: State,
+    activation: Option<i64>,
+    deactivation: Option<i64>,
+    now: i64,
+) -> Option<(State, i64)> {
+    let first = due(stored, activation, deactivation).filter(|date| *date <= now)?;
+    let state = state_at(stored, activation, deactivation, now);
+    // A key that was activated too late for its end had both at once.
+    let last = deactivation.filter(|_| state == State::Deactivated).unwrap_or(first);
+    Some((state, last.max(first)))
+}
+
 /// When a date moves what is in `stored` on, given the dates the client set; `None` where none does.
 pub(crate) fn due(stored: State, activation: Option<i64>, deactivation: Option<i64>) -> Option<i64> {
     let cause = |cause, date: Option<i64>| date.filter(|_| transition(stored, cause).is_some());

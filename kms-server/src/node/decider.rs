@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kmip::RequestMessage;
-use kms_core::{Deferred, Draft, Event, Outcome, Refusal, Token, is_read_only};
+use kms_core::{Deferred, Draft, Event, Outcome, Refusal, Token, is_read_only, move_by_dates};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use zeroize::Zeroizing;
@@ -58,6 +58,10 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two tries to take office while the term's first entry is not committed yet.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How often it is looked whether a date has come that changes an object's state: what it changed is read at once, so
+/// this is how long a clock may go back and take it along.
+const DATES_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What is to be decided.
 #[derive(Clone, Debug)]
@@ -232,6 +236,8 @@ impl Task {
         let mut lost = false;
         let mut due = interval(DUE_INTERVAL);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut dates = interval(DATES_INTERVAL);
+        dates.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let open = loop {
             tokio::select! {
                 biased;
@@ -251,6 +257,11 @@ impl Task {
                         break false;
                     }
                     flights.push_back(self.decide(term, &mut ahead));
+                }
+                _ = dates.tick(), if flights.len() < FLIGHTS_MAX => {
+                    if self.is_date_due() {
+                        flights.push_back(self.decide(term, &mut ahead));
+                    }
                 }
                 changed = self.roles.changed() => {
                     let role = self.roles.borrow_and_update();
@@ -274,6 +285,11 @@ impl Task {
         open
     }
 
+    /// Whether a date has come that no event tells of.
+    fn is_date_due(&self) -> bool {
+        self.state.held().objects.next_due().is_some_and(|date| date <= self.state.clock.unix_seconds())
+    }
+
     /// Decides what was gathered, as much as one command takes, as if all that is ahead had happened, and proposes what came of
     /// it.
     fn decide(&mut self, term: u64, ahead: &mut Ahead) -> Flight {
@@ -287,6 +303,7 @@ impl Task {
             if self.state.vault.0.needs_new_key() && draft.drafted_data_key().is_none() {
                 self.draft_data_key(&mut draft);
             }
+            move_by_dates(&mut draft, self.state.clock.unix_seconds());
             let (seen, forgotten) = (held.objects.answers_seen(), held.objects.answers_forgotten());
             let mut bytes = 0;
             while bytes < COMMAND_BYTES_ENOUGH

@@ -136,6 +136,14 @@ impl Object {
         )
     }
 
+    /// The state that dates have brought by `now` without an event, and when it last changed with it.
+    pub(crate) fn moved_by(&self, now: i64) -> Option<(State, i64)> {
+        let (activation, deactivation) =
+            (self.date(StandardAttribute::ActivationDate), self.date(StandardAttribute::DeactivationDate));
+        let (state, at) = lifecycle::moved_by(self.state, activation, deactivation, now)?;
+        Some((state, at.max(self.last_change_date)))
+    }
+
     /// Whether the material is gone for ever.
     pub fn is_destroyed(&self) -> bool {
         matches!(self.state, State::Destroyed | State::DestroyedCompromised)
@@ -217,7 +225,9 @@ impl Object {
             StandardAttribute::ObjectType => Value::Enumeration(self.object_type.number()),
             StandardAttribute::State => Value::Enumeration(self.state_at(now).number()),
             StandardAttribute::InitialDate => Value::DateTime(self.initial_date),
-            StandardAttribute::LastChangeDate => Value::DateTime(self.last_change_date),
+            StandardAttribute::LastChangeDate => {
+                Value::DateTime(self.moved_by(now).map_or(self.last_change_date, |(_, at)| at))
+            }
             StandardAttribute::LeaseTime => Value::Interval(LEASE_TIME_S),
             StandardAttribute::Fresh => Value::Boolean(self.fresh),
             _ => return None,

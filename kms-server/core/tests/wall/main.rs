@@ -12,6 +12,7 @@ mod attributes;
 mod batches;
 mod certificates;
 mod common;
+mod dates;
 mod errors_allocation;
 mod errors_archive;
 mod errors_attributes;
