@@ -11,6 +11,7 @@
 mod attributes;
 mod batches;
 mod certificates;
+mod columns;
 mod common;
 mod dates;
 mod errors_allocation;
