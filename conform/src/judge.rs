@@ -2,7 +2,7 @@
 //!
 //! Knows the server by the wire alone.
 
-mod clean;
+pub(crate) mod clean;
 #[cfg(test)]
 mod tests;
 

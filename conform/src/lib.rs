@@ -1,7 +1,7 @@
 //! The published KMIP test cases: read, run over any wire, compared with what they expect.
 //!
 //! It knows a server by its answers alone and uses nothing of our own server, so that it can judge any. [`case`] reads,
-//! `placeholder` binds, `compare` judges by the tables of `permitted`, [`judge`] runs, [`report`] counts. Who calls brings
+//! `placeholder` binds, `presupposed` prepares, `compare` judges by the tables of `permitted`, [`judge`] runs, [`report`] counts. Who calls brings
 //! the [`Wire`]: a connection to a server, or the decision itself with no server around it.
 
 pub mod case;
@@ -11,6 +11,7 @@ pub mod filter;
 pub mod judge;
 mod permitted;
 mod placeholder;
+mod presupposed;
 pub mod report;
 
 pub use case::{Case, Encoding, Plan};
@@ -63,6 +64,7 @@ async fn one(
     if clean {
         Leftovers::of_names(case.version, exchanges, wire).await.destroy(case.version, wire).await;
     }
+    leftovers.presuppose(&case.name, case.version, wire).await;
     let started = Instant::now();
     let verdict = judge::run(case.version, exchanges, wire, leftovers, now()).await;
     let milliseconds = started.elapsed().as_millis();

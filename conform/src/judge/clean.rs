@@ -10,6 +10,7 @@ use ttlv::{Node, Value};
 
 use super::{Wire, decode};
 use crate::case::{Exchange, items, operation};
+use crate::presupposed;
 
 /// What the cases of a family have left so far.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,17 @@ impl Leftovers {
                 Some(operation) if makes(operation) => self.objects.extend(identifiers),
                 _ => {}
             }
+        }
+    }
+
+    /// Has the server make what the case of this name presupposes, and takes note of it.
+    pub(crate) async fn presuppose(&mut self, name: &str, version: ProtocolVersion, wire: &mut impl Wire) {
+        let Some((operation, payload)) = presupposed::of(name) else { return };
+        // Where it comes to nothing the case says so itself.
+        if let Some(made) = ask(wire, version, operation, payload).await {
+            let made = identifiers(&made);
+            self.made.extend(made.iter().cloned());
+            self.objects.extend(made);
         }
     }
 
@@ -160,11 +172,11 @@ fn succeeded(item: &Node) -> bool {
     item.child(tag::RESULT_STATUS).is_some_and(|status| status.value == success)
 }
 
-fn structure(tag: Tag, nodes: Vec<Node>) -> Node {
+pub(crate) fn structure(tag: Tag, nodes: Vec<Node>) -> Node {
     Node::new(tag, Value::Structure(nodes))
 }
 
-fn text(tag: Tag, text: &str) -> Node {
+pub(crate) fn text(tag: Tag, text: &str) -> Node {
     Node::new(tag, Value::TextString(text.to_owned()))
 }
 

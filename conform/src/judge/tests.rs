@@ -89,15 +89,19 @@ fn message(kind: &str, operation: &str, id: &str) -> String {
 
 /// Creates one object and destroys it.
 fn exchanges() -> Vec<Exchange> {
+    match case().plan {
+        Plan::Run(exchanges) => exchanges,
+        Plan::Skip(why) => panic!("{why}"),
+    }
+}
+
+fn case() -> Case {
     let id = "$UNIQUE_IDENTIFIER_0";
     let text = message("Request", "Create", "")
         + &message("Response", "Create", id)
         + &message("Request", "Destroy", id)
         + &message("Response", "Destroy", id);
-    match Case::read("X-M-1-12".to_owned(), &text).plan {
-        Plan::Run(exchanges) => exchanges,
-        Plan::Skip(why) => panic!("{why}"),
-    }
+    Case::read("X-M-1-12".to_owned(), &text)
 }
 
 async fn judged(script: &mut Script) -> (Verdict, Leftovers) {
@@ -137,6 +141,22 @@ async fn a_case_ends_at_its_first_difference_and_what_it_made_is_destroyed() {
     assert_eq!(difference.path, "response 2, item 1, Result Status");
     leftovers.destroy(ProtocolVersion::V1_2, &mut script).await;
     assert_eq!(script.log(), ["Create -", "Destroy a", "Destroy a", "Revoke a", "Destroy a"]);
+}
+
+#[tokio::test]
+async fn what_a_case_presupposes_is_made_before_it_and_taken_away_after_it() {
+    let named = |name: &str| Case { name: name.to_owned(), ..case() };
+    let mut script = Script::answering([
+        answer(Operation::Create, SUCCESS, "there before"),
+        answer(Operation::Create, SUCCESS, "a"),
+        answer(Operation::Destroy, SUCCESS, "a"),
+        answer(Operation::Destroy, SUCCESS, "there before"),
+    ]);
+    crate::run(&[named("TC_151_12_Locate")], &mut script, (false, false), || 0, |_| {}).await;
+    assert_eq!(script.log(), ["Create -", "Create -", "Destroy a", "Destroy there before"]);
+    let mut script = Script::answering([answer(Operation::Create, SUCCESS, "a")]);
+    crate::run(&[named("TC_152_12_Client")], &mut script, (false, false), || 0, |_| {}).await;
+    assert_eq!(script.log()[..2], ["Create -", "Destroy a"], "others stand alone");
 }
 
 #[tokio::test]
