@@ -42,7 +42,26 @@ pub(crate) fn response(
         path: vec![format!("response {number}")],
         inside: Vec::new(),
     };
-    comparer.message(exchange, got)?;
+    comparer.same(&exchange.request, &exchange.response, got)?;
+    *known = comparer.known;
+    Ok(())
+}
+
+/// Compares `got`, which the server asked its client, with the request that is the `number`th of its case, from 1, and
+/// learns from it.
+pub(crate) fn request(
+    known: &mut Known,
+    number: usize,
+    exchange: &Exchange,
+    got: &Node,
+) -> Result<(), Difference> {
+    let mut comparer = Comparer {
+        known: known.clone(),
+        item: Item::default(),
+        path: vec![format!("request {number}")],
+        inside: Vec::new(),
+    };
+    comparer.same(&exchange.request, &exchange.request, got)?;
     *known = comparer.known;
     Ok(())
 }
@@ -77,25 +96,29 @@ struct Comparer {
 }
 
 impl Comparer {
-    fn message(&mut self, exchange: &Exchange, got: &Node) -> Result<(), Difference> {
-        let expected = &exchange.response;
+    /// Whether a message is as expected; `request` is the one that it answers, or it itself.
+    fn same(&mut self, request: &Node, expected: &Node, got: &Node) -> Result<(), Difference> {
         if got.tag != expected.tag {
             return Err(self.differs(field(expected), field(got)));
         }
         self.at("header".to_owned(), |comparer| {
-            let headers = [expected, got].map(|message| message.child(tag::RESPONSE_HEADER));
+            let its = match got.tag {
+                tag::REQUEST_MESSAGE => tag::REQUEST_HEADER,
+                _ => tag::RESPONSE_HEADER,
+            };
+            let headers = [expected, got].map(|message| message.child(its));
             let [Some(expected), Some(header)] = headers else {
-                return Err(comparer.differs("a Response Header".to_owned(), field(got)));
+                return Err(comparer.differs("a header".to_owned(), field(got)));
             };
             comparer
-                .children(tag::RESPONSE_HEADER, expected.value.children(), header.value.children())
+                .children(its, expected.value.children(), header.value.children())
                 .map_err(|difference| with_failure(difference, got))
         })?;
         let (expected, got): (Vec<_>, Vec<_>) = (items(expected).collect(), items(got).collect());
         if expected.len() != got.len() {
             return Err(self.differs(format!("{} items", expected.len()), format!("{} items", got.len())));
         }
-        let mut requests = items(&exchange.request);
+        let mut requests = items(request);
         for (at, (expected, got)) in expected.into_iter().zip(got).enumerate() {
             let request = requests.next();
             self.at(format!("item {}", at + 1), |comparer| comparer.item(request, expected, got))?;
@@ -115,7 +138,8 @@ impl Comparer {
         {
             self.known.asked(asked, tag::REQUEST_PAYLOAD);
         }
-        let about = got.child(tag::RESPONSE_PAYLOAD).and_then(|it| it.child(tag::UNIQUE_IDENTIFIER));
+        let payload = got.child(tag::RESPONSE_PAYLOAD).or_else(|| got.child(tag::REQUEST_PAYLOAD));
+        let about = payload.and_then(|it| it.child(tag::UNIQUE_IDENTIFIER));
         let made = about.and_then(text).is_some_and(|about| self.known.made.contains(about));
         self.item =
             Item { operation: operation(expected), asked: asked.cloned(), made, material_varies: made };

@@ -9,7 +9,7 @@ mod tests;
 use kmip::ProtocolVersion;
 use ttlv::{Limits, Node};
 
-use super::case::{Encoding, Exchange};
+use super::case::{Case, Exchange};
 use super::compare::{self, Difference, Known};
 use super::placeholder::Unbound;
 pub use clean::{Leftovers, message};
@@ -17,15 +17,29 @@ pub use clean::{Leftovers, message};
 /// Bytes of the largest answer that is taken. 4 MiB, the client's own bound.
 const RESPONSE_BYTES_MAX: usize = kmip::client::RESPONSE_BYTES_MAX_DEFAULT;
 
+/// Why a case is not run in which the server asks.
+pub const UNHEARD: &str = "not for this transport: the server asks and the client answers";
+
 /// Whoever takes a message and brings the answer.
 pub trait Wire {
-    /// A case begins, which may ask to be carried in an encoding over HTTPS: it gets a connection of its own, where there
-    /// are connections. Or why it cannot be run here.
-    fn begin(&mut self, encoding: Option<Encoding>) -> Result<(), String> {
-        match encoding {
+    /// A case begins, which may ask to be carried in an encoding over HTTPS, or have the server ask: it gets a connection
+    /// of its own, where there are connections. Or why it cannot be run here.
+    fn begin(&mut self, case: &Case) -> Result<(), String> {
+        match case.encoding {
             Some(_) => Err("not for this transport: it asks for HTTPS, JSON or XML".to_owned()),
+            None if case.is_asked() => Err(UNHEARD.to_owned()),
             None => Ok(()),
         }
+    }
+
+    /// The server's next question to its client; or why there is none.
+    fn hear(&mut self) -> impl Future<Output = Result<Vec<u8>, String>> + Send {
+        async { Err(UNHEARD.to_owned()) }
+    }
+
+    /// The client's answer to it.
+    fn reply(&mut self, _answer: &[u8]) -> impl Future<Output = Result<(), String>> + Send {
+        async { Err(UNHEARD.to_owned()) }
     }
 
     /// One question, one answer; or why there is none, for people.
@@ -73,6 +87,28 @@ pub async fn run(
     Verdict { difference, steps }
 }
 
+/// An exchange in which the server asks: what it asks is compared, and answered as the case has it.
+async fn heard(
+    known: &mut Known,
+    number: usize,
+    exchange: &Exchange,
+    wire: &mut impl Wire,
+    steps: &mut Vec<Step>,
+) -> Result<(), Difference> {
+    let nothing =
+        |got| Difference { path: format!("request {number}"), expected: "a request".to_owned(), got };
+    let request = decode(&wire.hear().await.map_err(nothing)?).map_err(nothing)?;
+    steps.push(Step { request: request.clone(), response: None });
+    // Answered first: a server that gets no answer asks again.
+    let answer = known.bindings.fill(&exchange.response).map_err(|Unbound(name)| Difference {
+        path: format!("response {number}"),
+        expected: format!("{name} from an earlier message"),
+        got: "nothing has brought it".to_owned(),
+    })?;
+    wire.reply(&answer.encode()).await.map_err(nothing)?;
+    compare::request(known, number, exchange, &request)
+}
+
 async fn step(
     known: &mut Known,
     number: usize,
@@ -81,6 +117,9 @@ async fn step(
     leftovers: &mut Leftovers,
     steps: &mut Vec<Step>,
 ) -> Result<(), Difference> {
+    if exchange.from_server {
+        return heard(known, number, exchange, wire, steps).await;
+    }
     let request = known.bindings.fill(&exchange.request).map_err(|Unbound(name)| Difference {
         path: format!("request {number}"),
         expected: format!("{name} from an earlier response"),

@@ -16,7 +16,7 @@ pub mod report;
 
 pub use case::{Case, Encoding, Plan};
 pub use compare::Difference;
-pub use judge::{Leftovers, Wire};
+pub use judge::{Leftovers, UNHEARD, Wire};
 pub use report::{Report, Row};
 
 use std::time::Instant;
@@ -58,7 +58,7 @@ async fn one(
             return Row::new(case, report::Outcome::Skipped { reason: reason.clone() }, 0, 0);
         }
     };
-    if let Err(reason) = wire.begin(case.encoding) {
+    if let Err(reason) = wire.begin(case) {
         return Row::new(case, report::Outcome::Skipped { reason }, 0, 0);
     }
     if clean {

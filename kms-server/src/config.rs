@@ -9,6 +9,7 @@ use std::time::Duration;
 use daemon::file::{self, Openness};
 use daemon::log::Format;
 use daemon::settings::{Mistake, Mistakes, Values};
+use kmip::ProtocolVersion;
 
 mod cluster;
 pub mod keys;
@@ -32,6 +33,8 @@ pub struct Config {
     pub kmip: Kmip,
     /// `[https] listen`; none where KMIP over HTTPS is not served.
     pub https_listen: Option<SocketAddr>,
+    /// `[listeners]` and `[notify]`; none where no tenant is told of its objects.
+    pub notify: Option<Notify>,
     /// `[admin] listen`.
     pub admin_listen: SocketAddr,
     /// `[cluster]`, where this node is one of several or may become so.
@@ -65,6 +68,21 @@ pub struct Kmip {
     pub loaded: Loaded,
     /// What of TLS is spoken, here and on `[https]`.
     pub tls: Profile,
+}
+
+/// `[listeners]` and `[notify]`: who is told of objects, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notify {
+    /// Each tenant's name with host:port.
+    pub listeners: Vec<(String, String)>,
+    /// PEM certificates of the CAs of the listeners' certificates.
+    pub ca: PathBuf,
+    /// Whether new objects are sent.
+    pub put: bool,
+    /// What is spoken.
+    pub version: ProtocolVersion,
+    /// Tries, after which something is dropped.
+    pub attempts_max: u32,
 }
 
 /// `[log]`.
@@ -183,6 +201,7 @@ impl Config {
                 mistakes.push(Mistake::key(values.line(section, "listen"), section, "listen", why));
             }
         }
+        let notify = notify(values, mistakes);
         let cluster = cluster::cluster(values, now, mistakes);
         let timing = cluster::timing(values, mistakes);
         let audit_file = values.path("audit", "file");
@@ -197,6 +216,7 @@ impl Config {
             data_dir: data_dir?,
             kmip: kmip?,
             https_listen,
+            notify,
             admin_listen,
             cluster,
             timing,
@@ -272,6 +292,37 @@ fn kmip(values: &Values, now: UnixSeconds, mistakes: &mut Vec<Mistake>) -> Optio
             None
         }
     }
+}
+
+fn notify(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<Notify> {
+    let listeners: Vec<_> =
+        values.entries("listeners").map(|entry| (entry.name.clone(), entry.text.clone())).collect();
+    if listeners.is_empty() {
+        return None;
+    }
+    let Some(ca) = values.path("notify", "ca") else {
+        let line = values.entries("listeners").next().map(|entry| entry.line);
+        let why = "is needed with [listeners]; hint: the CA that made the listeners' certificates";
+        mistakes.push(Mistake::key(line, "notify", "ca", why));
+        return None;
+    };
+    if let Err(why) = check_ca(&ca) {
+        mistakes.push(Mistake::key(values.line("notify", "ca"), "notify", "ca", why));
+    }
+    let minor = match values.text("notify", "version").as_deref() {
+        Some("1.0") => 0,
+        Some("1.1") => 1,
+        Some("1.2") => 2,
+        Some("1.3") => 3,
+        _ => 4,
+    };
+    Some(Notify {
+        listeners,
+        ca,
+        put: values.switch("notify", "put"),
+        version: ProtocolVersion::new(1, minor),
+        attempts_max: values.number("notify", "attempts_max"),
+    })
 }
 
 fn root_key(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<Source> {

@@ -222,7 +222,11 @@ impl Way {
 }
 
 impl Wire for Line {
-    fn begin(&mut self, encoding: Option<Encoding>) -> Result<(), String> {
+    fn begin(&mut self, case: &Case) -> Result<(), String> {
+        let encoding = case.encoding;
+        if case.is_asked() {
+            return Err(conform::UNHEARD.to_owned());
+        }
         if encoding.is_some() && self.webs.is_empty() {
             return Err(
                 "not for this transport: it asks for HTTPS, which --https says where to find".to_owned()

@@ -185,6 +185,7 @@ impl<'a> Draft<'a> {
                 self.others.push(event.clone());
                 Undo::Other
             }
+            Event::Told { .. } => Undo::Nothing,
             Event::Restored { record } => match Record::decode(record) {
                 Ok(Record::Object(mut object)) => {
                     if self.is_taken(&object) {

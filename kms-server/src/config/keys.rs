@@ -3,7 +3,7 @@
 
 use daemon::settings::Absent::{Is, Required, Says, Stands, Unset};
 use daemon::settings::Kind::{Choice, Ip, Name, Number, Path, Switch};
-use daemon::settings::{Key, Kind, Table, key};
+use daemon::settings::{ANY_NAME, Key, Kind, Table, key};
 
 use crate::operator::check_name;
 use crate::tls::Profile;
@@ -33,6 +33,13 @@ const KEYS: &[Key] = &[
     key("kmip", "tls", Choice(Profile::NAMES), Says("default"), "default is TLS 1.2 and 1.3; suite-b-128 and suite-b-192 are TLS 1.2 with ECDHE-ECDSA and AES-GCM, and certificates on P-256 or P-384, or on P-384 alone. For [https] too."),
 
     key("https", "listen", Kind::Address(["0.0.0.0:5695", "[::]:5695"]), Unset, "The port of KMIP over HTTPS, POST /kmip with TTLV, XML or JSON; it shows [kmip] certificate. Without it there is none."),
+
+    key("listeners", ANY_NAME, HOST_PORT, Unset, "One line a tenant that is told of its objects, by the tenant's name: where it listens for Notify and Put. The same on every node."),
+
+    key("notify", "ca", Path, Unset, "PEM certificates of the CAs of the listeners' certificates, which must be for the address in [listeners]; needed with it."),
+    key("notify", "put", Switch, Stands(false), "Whether listeners are sent each new object with its key (Put), beside what changes of objects (Notify)."),
+    key("notify", "version", Choice(&["1.0", "1.1", "1.2", "1.3", "1.4"]), Says("1.4"), "The version of KMIP that listeners are spoken to in."),
+    key("notify", "attempts_max", Number(1, 1000), Is(10), "Tries to tell a listener something, with growing pauses to a minute; then it is dropped."),
 
     key("admin", "listen", ADDRESS, Says("127.0.0.1:5698"), "/livez, /readyz and /metrics, plain HTTP."),
 

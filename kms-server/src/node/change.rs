@@ -26,7 +26,7 @@ pub(super) fn decide(wanted: &Event, draft: &Draft<'_>, now: i64) -> Result<Even
                 format!("no client \"{name}\"; hint: kms client list"),
             )),
         },
-        Event::Invited { .. } | Event::Restored { .. } => Ok(wanted.clone()),
+        Event::Invited { .. } | Event::Restored { .. } | Event::Told { .. } => Ok(wanted.clone()),
         Event::NodeNumbered { name, link, kmip, invitation, .. } => {
             let Some(invited) = draft.invitation(invitation, now) else {
                 return Err(Refusal::permission_denied(NO_INVITATION));

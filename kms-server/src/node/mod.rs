@@ -15,6 +15,8 @@ mod front_ask;
 mod health;
 mod host;
 mod members;
+mod notices;
+mod notify;
 mod operator;
 mod peers;
 mod standing;
@@ -52,6 +54,7 @@ use ttlv::HEADER_BYTES;
 use self::desk::Desk;
 use self::health::KeyLook;
 use self::host::Host;
+pub use self::notices::Notices;
 pub use self::peers::Peers;
 use self::peers::{Alone, Linked};
 use self::state::State;
@@ -113,11 +116,13 @@ impl Node {
             _ => Arc::new(Alone),
         };
         let timing = config.timing;
+        let listeners = notify::listeners(&config);
         let taker = Taker::start(taker::Parts {
             me,
             keyring,
             clock,
             trust: Arc::clone(&shared.trust),
+            notices: Arc::new(Notices::new(listeners.iter().map(|listener| listener.tenant.clone()))),
             metrics: Arc::clone(&shared.metrics),
             core_limits: config.limits.core,
             message_limits: config.limits.ttlv,
@@ -143,6 +148,9 @@ impl Node {
         }
         start::take_in_restored(&taker.engine, &dir).await?;
         tokio::spawn(members::promote_learners(taker.clone()));
+        for listener in listeners {
+            tokio::spawn(notify::tell(taker.clone(), Arc::clone(&shared.audit), listener));
+        }
         tokio::spawn(members::keep_known(taker.clone(), member(&config)));
         let host = config.cluster.clone().map(|cluster| Host {
             taker: taker.clone(),

@@ -14,6 +14,7 @@ use kms_core::{
 };
 use tracing::{error, info, warn};
 
+use super::notices::Notices;
 use super::vault::{KeyringVault, SystemEntropy};
 use crate::clock::Clock;
 use crate::cryptography::OpenSsl;
@@ -102,6 +103,8 @@ pub(super) struct State {
     pub(super) clock: Arc<Clock>,
     pub(super) limits: kms_core::Limits,
     pub(super) trust: Arc<LiveTrust>,
+    /// What listeners are to be told.
+    pub(super) notices: Arc<Notices>,
     metrics: Arc<Metrics>,
     /// When each object was last read, as far as this process knows; one entry an object at most.
     last_read: Mutex<HashMap<Id, i64>>,
@@ -113,9 +116,19 @@ impl State {
         clock: Arc<Clock>,
         limits: kms_core::Limits,
         trust: Arc<LiveTrust>,
+        notices: Arc<Notices>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { held: RwLock::default(), vault, clock, limits, trust, metrics, last_read: Mutex::default() }
+        Self {
+            held: RwLock::default(),
+            vault,
+            clock,
+            limits,
+            trust,
+            notices,
+            metrics,
+            last_read: Mutex::default(),
+        }
     }
 
     /// The objects as the log has made them so far. Held briefly: whatever applies commands waits for it.
@@ -256,6 +269,7 @@ impl Machine for State {
         }
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         events.iter().for_each(|event| held.objects.apply(event));
+        self.notices.note(index, &events, &held.objects);
         held.newest = Some(stamp);
         held.index = index;
         if restored {

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::ask::{self, Reply, Ticket};
 use super::decider::{Decider, Decision, Matter};
+use super::notices::Notices;
 use super::peers::Peers;
 use super::standing::{Currency, Standing, watch_standing};
 use super::state::{Asker, State};
@@ -55,6 +56,8 @@ pub struct Parts {
     pub clock: Arc<Clock>,
     /// Follows the registered clients.
     pub trust: Arc<LiveTrust>,
+    /// What listeners are to be told.
+    pub notices: Arc<Notices>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// What a request, an object and a tenant may hold.
@@ -159,8 +162,14 @@ impl Taker {
     /// [`EngineError`]: what is on disk is damaged or does not join up.
     pub async fn start(parts: Parts) -> Result<Self, EngineError> {
         let vault = KeyringVault(parts.keyring);
-        let state =
-            State::new(vault, parts.clock, parts.core_limits, parts.trust, Arc::clone(&parts.metrics));
+        let state = State::new(
+            vault,
+            parts.clock,
+            parts.core_limits,
+            parts.trust,
+            parts.notices,
+            Arc::clone(&parts.metrics),
+        );
         let state = Arc::new(state);
         let engine = Engine::start(engine::Parts {
             me: parts.me,

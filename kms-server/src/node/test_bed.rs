@@ -182,6 +182,7 @@ impl Bed {
             keyring: keyring(self.keyrings.path(), me, &self.data_keys),
             clock: Arc::new(Clock::new()),
             trust: Arc::default(),
+            notices: Arc::default(),
             metrics: Arc::new(Metrics::new("test", "test")),
             core_limits: kms_core::Limits::default(),
             message_limits: ttlv::Limits::default(),

@@ -78,6 +78,7 @@ async fn begin(world: &Arc<World>, me: NodeId, start: u64) -> Result<Taker, Box<
         keyring,
         clock: Arc::new(Clock::new()),
         trust: Arc::new(LiveTrust::default()),
+        notices: Arc::default(),
         metrics: Arc::new(Metrics::new("sim", &host(me))),
         core_limits: kms_core::Limits::default(),
         message_limits: ttlv::Limits::default(),

@@ -78,6 +78,7 @@ mod kind {
     pub(super) const RESTORED:          u32 = 14;
     pub(super) const DEFERRED:          u32 = 20;
     pub(super) const STREAM_PART:       u32 = 15;
+    pub(super) const TOLD:              u32 = 30;
 }
 
 impl Event {
@@ -200,6 +201,11 @@ impl Event {
                 writer.date_time(AT, *at);
                 writer.date_time(EXPIRES_AT, *expires_at);
             }
+            Self::Told { tenant, number } => {
+                writer.enumeration(KIND, kind::TOLD);
+                writer.text_string(TENANT, tenant.as_str());
+                write_number(writer, NUMBER, *number);
+            }
             Self::Restored { record } => {
                 writer.enumeration(KIND, kind::RESTORED);
                 writer.byte_string(RECORD, record);
@@ -299,6 +305,10 @@ impl Event {
                     expires_at: reader.required(EXPIRES_AT)?.date_time()?,
                 }
             }
+            kind::TOLD => Self::Told {
+                tenant: Tenant::new(reader.required(TENANT)?.text_string()?),
+                number: read_number(&mut reader, NUMBER)?,
+            },
             kind::RESTORED => Self::Restored { record: reader.required(RECORD)?.byte_string()?.to_vec() },
             _ => return Err(kind_item.error(ErrorKind::WrongValue("an event of an unknown kind"))),
         };

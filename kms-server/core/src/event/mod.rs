@@ -163,6 +163,12 @@ pub enum Event {
         /// Until when it is remembered.
         expires_at: i64,
     },
+    /// A tenant's listener was told everything up to this notice (KMIP 1.4 chapter 5).
+    Told {
+        tenant: Tenant,
+        /// Rises with the log; what it counts is the shell's.
+        number: u64,
+    },
     /// A record of a backup was taken in, as [`Objects::restore`](crate::Objects::restore) reads it.
     Restored { record: Vec<u8> },
 }
@@ -186,6 +192,7 @@ impl Event {
             | Self::NodeNumbered { .. }
             | Self::Deferred(_)
             | Self::StreamPart { .. }
+            | Self::Told { .. }
             | Self::Restored { .. } => None,
         }
     }
@@ -210,6 +217,7 @@ impl Event {
             | Self::Removed { .. }
             | Self::ClientRemoved { .. }
             | Self::DataKey { .. }
+            | Self::Told { .. }
             | Self::Restored { .. } => None,
         }
     }

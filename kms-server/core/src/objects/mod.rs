@@ -267,6 +267,8 @@ impl Objects {
             Event::DataKey { .. } | Event::Invited { .. } | Event::NodeNumbered { .. } => {
                 self.cluster.apply(event);
             }
+            // What is left to tell is the shell's.
+            Event::Told { .. } => {}
             Event::Restored { record } => match read_record(record) {
                 // As if it happened now, and no second record in it.
                 Ok(Record::Event(event)) => self.apply(&event),

@@ -108,6 +108,7 @@ impl Object {
             | Event::NodeNumbered { .. }
             | Event::Deferred(_)
             | Event::StreamPart { .. }
+            | Event::Told { .. }
             | Event::Restored { .. } => {}
         }
     }

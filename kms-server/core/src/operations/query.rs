@@ -3,7 +3,7 @@
 mod capabilities;
 mod profiles;
 
-use kmip::enumeration::{ClientRegistrationMethod, ObjectType, QueryFunction, RngAlgorithm};
+use kmip::enumeration::{ClientRegistrationMethod, ObjectType, Operation, QueryFunction, RngAlgorithm};
 use kmip::operations::TYPED;
 use kmip::operations::query::{Request, Response};
 use kmip::{ProtocolVersion, tag};
@@ -28,6 +28,8 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             QueryFunction::QueryOperations => {
                 let known = TYPED.iter().filter(|operation| operation.introduced() <= call.version);
                 response.operations = known.copied().collect();
+                // What the server asks of its tenants' listeners (KMIP 1.4 chapter 5).
+                response.operations.extend([Operation::Notify, Operation::Put]);
             }
             QueryFunction::QueryObjects => {
                 let known =

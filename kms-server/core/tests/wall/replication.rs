@@ -75,7 +75,7 @@ fn through_a_snapshot(objects: &Objects) -> Objects {
 
 /// Any event, of few tokens, digests, numbers and times, so that they meet.
 fn event() -> impl Strategy<Value = Event> {
-    (0..13_u8, 0..6_u8, 0..400_i64, 0..200_i64).prop_map(|(kind, which, at, later)| match kind {
+    (0..14_u8, 0..6_u8, 0..400_i64, 0..200_i64).prop_map(|(kind, which, at, later)| match kind {
         0 => created(which, at),
         1 => Event::Served { id: id(which) },
         2 => Event::Destroyed { id: id(which), at, state: State::Destroyed },
@@ -86,7 +86,10 @@ fn event() -> impl Strategy<Value = Event> {
         8 => Event::DataKey { version: u32::from(which), wrapped: vec![u8::try_from(at % 200).unwrap()] },
         9 => invited(which, at, at + later),
         10 => numbered(u64::from(which), u8::try_from(later % 6).unwrap(), at),
-        11 => restored(&Record::Answer {
+        11 => {
+            Event::Told { tenant: Tenant::new("vsphere"), number: u64::from(which) << 32 | at.unsigned_abs() }
+        }
+        12 => restored(&Record::Answer {
             token: [which; 16],
             at,
             sealed: vec![which; usize::from(which)].into(),
