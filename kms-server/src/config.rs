@@ -21,6 +21,7 @@ use crate::identity::{self, Loaded};
 use crate::root_key::{RootKey, Source};
 use crate::session::Bounds;
 use crate::tls::Profile;
+use crate::tls::old::Old;
 
 /// A checked configuration. Paths are absolute or relative to the working directory.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Config {
     pub kmip: Kmip,
     /// `[https] listen`; none where KMIP over HTTPS is not served.
     pub https_listen: Option<SocketAddr>,
+    /// `[old_clients]`; none where there is no port for them.
+    pub old_clients: Option<(SocketAddr, Old)>,
     /// `[listeners]` and `[notify]`; none where no tenant is told of its objects.
     pub notify: Option<Notify>,
     /// `[admin] listen`.
@@ -192,7 +195,14 @@ impl Config {
         let admin_listen = values.address("admin", "listen");
         let kmip_listen = values.address("kmip", "listen");
         let https_listen = values.text("https", "listen").map(|_| values.address("https", "listen"));
-        let ports = [("kmip", Some(kmip_listen)), ("https", https_listen), ("admin", Some(admin_listen))];
+        let old_listen =
+            values.text("old_clients", "listen").map(|_| values.address("old_clients", "listen"));
+        let ports = [
+            ("kmip", Some(kmip_listen)),
+            ("https", https_listen),
+            ("old_clients", old_listen),
+            ("admin", Some(admin_listen)),
+        ];
         for (at, (section, address)) in ports.iter().enumerate() {
             let taken = ports[..at].iter().find(|(_, other)| other == address && address.is_some());
             if let (Some((other, _)), Some(address)) = (taken, address.filter(|address| address.port() != 0))
@@ -216,6 +226,7 @@ impl Config {
             data_dir: data_dir?,
             kmip: kmip?,
             https_listen,
+            old_clients: old_clients(values, mistakes),
             notify,
             admin_listen,
             cluster,
@@ -292,6 +303,24 @@ fn kmip(values: &Values, now: UnixSeconds, mistakes: &mut Vec<Mistake>) -> Optio
             None
         }
     }
+}
+
+fn old_clients(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<(SocketAddr, Old)> {
+    let switch = |name| values.switch("old_clients", name);
+    let old = Old {
+        tls_1_0: switch("tls_1_0"),
+        tls_1_1: switch("tls_1_1"),
+        static_rsa: switch("static_rsa"),
+        cbc: switch("cbc"),
+    };
+    for (name, on) in [("tls_1_0", old.tls_1_0), ("tls_1_1", old.tls_1_1)] {
+        if on && !old.cbc {
+            let why = "has no suite without AES-CBC; hint: cbc = true";
+            mistakes.push(Mistake::key(values.line("old_clients", name), "old_clients", name, why));
+        }
+    }
+    values.text("old_clients", "listen")?;
+    Some((values.address("old_clients", "listen"), old))
 }
 
 fn notify(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<Notify> {

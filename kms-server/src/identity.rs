@@ -8,7 +8,9 @@ use std::{fs, io};
 
 use arc_swap::ArcSwap;
 use daemon::file::{self, FILE_BYTES_MAX, Openness};
-use openssl::pkey::PKey;
+use openssl::error::ErrorStack;
+use openssl::pkey::{PKey, Private};
+use openssl::ssl::SslRef;
 use openssl::x509::X509;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -103,6 +105,9 @@ pub struct Loaded {
     /// The leaf in words.
     pub leaf: Certificate,
     key: Arc<CertifiedKey>,
+    /// The same for OpenSSL.
+    chain: Vec<X509>,
+    private: PKey<Private>,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -177,7 +182,22 @@ impl Loaded {
         }
         match aws_lc_rs::sign::any_supported_type(&private) {
             Ok(signing) if mistakes.is_empty() => {
-                Ok(Self { leaf, key: Arc::new(CertifiedKey::new(chain, signing)) })
+                let for_openssl = || {
+                    let chain = chain.iter().map(|der| X509::from_der(der)).collect::<Result<_, _>>()?;
+                    Ok::<_, ErrorStack>((chain, PKey::private_key_from_der(private.secret_der())?))
+                };
+                match for_openssl() {
+                    Ok((x509, private)) => Ok(Self {
+                        leaf,
+                        key: Arc::new(CertifiedKey::new(chain, signing)),
+                        chain: x509,
+                        private,
+                    }),
+                    Err(error) => {
+                        let (path, wanted) = (certificate.to_owned(), "chain of certificates");
+                        Err(vec![FileError::Content { path, wanted, why: error.to_string() }.into()])
+                    }
+                }
             }
             Ok(_) => Err(mistakes),
             Err(error) => {
@@ -240,6 +260,17 @@ impl Identity {
     /// The leaf in force.
     pub fn leaf(&self) -> Certificate {
         self.current.load().leaf.clone()
+    }
+
+    /// Has a handshake of OpenSSL's show the certificate in force.
+    pub(crate) fn show(&self, ssl: &mut SslRef) -> Result<(), ErrorStack> {
+        let loaded = self.current.load();
+        let mut chain = loaded.chain.iter();
+        if let Some(leaf) = chain.next() {
+            ssl.set_certificate(leaf)?;
+        }
+        ssl.set_private_key(&loaded.private)?;
+        chain.try_for_each(|other| ssl.add_chain_cert(other.clone()))
     }
 
     /// Reads the files again and says what changed. On any mistake the certificate in force stays.

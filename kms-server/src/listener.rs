@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use daemon::port;
 use daemon::throttle::Throttle;
+use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, ServerConfig};
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 use ttlv::Limits;
 
@@ -24,6 +25,7 @@ use crate::clock::Clock;
 use crate::https;
 use crate::metrics::{Handshake, Metrics};
 use crate::session::{Bounds, End, Service, Session};
+use crate::tls::old;
 use crate::trust::LiveTrust;
 
 /// Connections that the kernel may complete before they are accepted.
@@ -40,8 +42,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Kmip<S> {
     /// Who answers.
     pub service: Arc<S>,
-    /// TLS, from [`crate::tls::server_config`].
-    pub tls: Arc<ServerConfig>,
+    /// How TLS is done.
+    pub tls: Tls,
     /// The trust in force.
     pub trust: Arc<LiveTrust>,
     /// What time it is.
@@ -60,6 +62,15 @@ pub struct Kmip<S> {
     pub limits: Limits,
     /// What is spoken inside TLS.
     pub speaks: Speaks,
+}
+
+/// How TLS is done.
+#[derive(Clone, Debug)]
+pub enum Tls {
+    /// By rustls, from [`crate::tls::server_config`].
+    Modern(Arc<ServerConfig>),
+    /// By OpenSSL, for old clients.
+    Old(Arc<old::Acceptor>),
 }
 
 /// What is spoken inside TLS.
@@ -84,7 +95,6 @@ pub async fn serve<S: Service>(
     mut draining: watch::Receiver<bool>,
 ) -> usize {
     let seats = Arc::new(Semaphore::new(kmip.connections_max));
-    let acceptor = TlsAcceptor::from(Arc::clone(&kmip.tls));
     let throttle = Arc::new(Throttle::default());
     let session_draining = draining.clone();
     let stop = async move {
@@ -117,13 +127,8 @@ pub async fn serve<S: Service>(
             }
             continue;
         };
-        let connection = Connection {
-            kmip: Arc::clone(&kmip),
-            acceptor: acceptor.clone(),
-            throttle: Arc::clone(&throttle),
-            address,
-            _seat: seat,
-        };
+        let connection =
+            Connection { kmip: Arc::clone(&kmip), throttle: Arc::clone(&throttle), address, _seat: seat };
         tokio::spawn(connection.run(tcp, session_draining.clone()));
     }
     drop(listener);
@@ -136,7 +141,6 @@ pub async fn serve<S: Service>(
 
 struct Connection<S> {
     kmip: Arc<Kmip<S>>,
-    acceptor: TlsAcceptor,
     throttle: Arc<Throttle>,
     address: SocketAddr,
     _seat: OwnedSemaphorePermit,
@@ -149,8 +153,42 @@ impl<S: Service> Connection<S> {
             debug!(address = %self.address, "connection lost before the handshake: {error}");
             return;
         }
-        let Some(mut stream) = self.shake_hands(tcp, draining.clone()).await else { return };
-        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+        match &self.kmip.tls {
+            Tls::Modern(config) => {
+                let handshake = TlsAcceptor::from(Arc::clone(config)).accept(tcp);
+                let Some(stream) = self.shake_hands(handshake, draining.clone()).await else { return };
+                let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+                self.talk(stream, &certificates, draining).await;
+            }
+            Tls::Old(acceptor) => {
+                let handshake = acceptor.accept(tcp);
+                let Some((stream, certificates)) = self.shake_hands(handshake, draining.clone()).await else {
+                    return;
+                };
+                // rustls asks the trust within the handshake; here it is asked before a byte of a message is read.
+                if !certificates.is_empty()
+                    && let Err(refused) =
+                        self.kmip.trust.current().who(&certificates, self.kmip.clock.system_seconds())
+                {
+                    self.kmip.metrics.handshake(Handshake::Refused);
+                    if let Some(note) = self.throttle.admit() {
+                        warn!(address = %self.address, "client certificate refused: {refused}{note}");
+                    }
+                    return;
+                }
+                self.talk(stream, &certificates, draining).await;
+            }
+        }
+    }
+
+    async fn talk<T>(
+        &self,
+        mut stream: T,
+        certificates: &[CertificateDer<'static>],
+        draining: watch::Receiver<bool>,
+    ) where
+        T: AsyncRead + AsyncWrite + Unpin + Send,
+    {
         self.kmip.metrics.handshake(match certificates.is_empty() {
             true => Handshake::WithoutCertificate,
             false => Handshake::Known,
@@ -160,7 +198,7 @@ impl<S: Service> Connection<S> {
             trust: &self.kmip.trust,
             clock: &self.kmip.clock,
             address: self.address,
-            certificates: &certificates,
+            certificates,
             bounds: &self.kmip.bounds,
             limits: self.kmip.limits,
         };
@@ -171,14 +209,14 @@ impl<S: Service> Connection<S> {
         self.log_end(&end);
     }
 
-    async fn shake_hands(
+    async fn shake_hands<T>(
         &self,
-        tcp: TcpStream,
+        handshake: impl Future<Output = io::Result<T>>,
         mut draining: watch::Receiver<bool>,
-    ) -> Option<TlsStream<TcpStream>> {
+    ) -> Option<T> {
         let started = Instant::now();
         let shaken = tokio::select! {
-            shaken = timeout(self.kmip.handshake_timeout, self.acceptor.accept(tcp)) => shaken,
+            shaken = timeout(self.kmip.handshake_timeout, handshake) => shaken,
             _ = draining.wait_for(|draining| *draining) => return None,
         };
         match shaken {

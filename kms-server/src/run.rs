@@ -21,11 +21,12 @@ use crate::config::Config;
 use crate::https;
 use crate::identity::Identity;
 use crate::links::{self, LinkIdentity};
-use crate::listener::{self, Kmip, Speaks};
+use crate::listener::{self, Kmip, Speaks, Tls};
 use crate::metrics::Metrics;
 use crate::operator::{self, Operator};
 use crate::session::Service;
 use crate::tls;
+use crate::tls::old::{Acceptor, Old};
 use crate::trust::LiveTrust;
 
 /// The name of the operator's socket in the data directory.
@@ -106,10 +107,11 @@ where
 
     let draining = shared.drain.subscribe();
     let tls = Arc::new(tls::server_config(shared.identity.clone(), shared.trust.clone(), config.kmip.tls)?);
-    let kmip = |speaks| {
+    let modern = Tls::Modern(tls);
+    let kmip = |tls: &Tls, speaks| {
         Arc::new(Kmip {
             service: Arc::clone(&node),
-            tls: Arc::clone(&tls),
+            tls: tls.clone(),
             trust: Arc::clone(&shared.trust),
             clock: Arc::clone(&shared.clock),
             metrics: Arc::clone(&shared.metrics),
@@ -137,12 +139,21 @@ where
     let kmip_port = listener::bind(config.kmip.listen)
         .with_context(|| format!("cannot open the KMIP port {} ([kmip] listen)", config.kmip.listen))?;
     let kmip_at = kmip_port.local_addr()?;
-    let mut client_ports = vec![(kmip_port, kmip(Speaks::Ttlv))];
+    let mut client_ports = vec![(kmip_port, kmip(&modern, Speaks::Ttlv))];
     if let Some(address) = config.https_listen {
         let port = listener::bind(address)
             .with_context(|| format!("cannot open the port of HTTPS {address} ([https] listen)"))?;
         info!(https = %port.local_addr()?, path = https::PATH, "open to KMIP over HTTPS");
-        client_ports.push((port, kmip(Speaks::Http)));
+        client_ports.push((port, kmip(&modern, Speaks::Http)));
+    }
+    if let Some((address, old)) = config.old_clients {
+        let port = listener::bind(address).with_context(|| {
+            format!("cannot open the port of old clients {address} ([old_clients] listen)")
+        })?;
+        warn_of_old(&port.local_addr()?.to_string(), old);
+        let acceptor = Acceptor::new(Arc::clone(&shared.identity), old)
+            .context("OpenSSL cannot do what [old_clients] switches on")?;
+        client_ports.push((port, kmip(&Tls::Old(Arc::new(acceptor)), Speaks::Ttlv)));
     }
     let (drain_links, links_draining) = watch::channel(false);
     let mut link_task = None;
@@ -236,6 +247,17 @@ fn reload(shared: &Shared) {
     warn_of_expiry(shared);
     if let Err(mistake) = shared.audit.reopen() {
         error!("SIGHUP: {mistake}");
+    }
+}
+
+/// Says at each start what the port of old clients lets in.
+fn warn_of_old(port: &str, old: Old) {
+    warn!(
+        port,
+        "open to old clients by OpenSSL; hint: close it when the last of them is gone, [old_clients] listen"
+    );
+    for (key, _, cost) in old.switches().into_iter().filter(|(_, on, _)| *on) {
+        warn!(port, "[old_clients] {key} lets in {cost}");
     }
 }
 

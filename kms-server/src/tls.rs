@@ -19,6 +19,7 @@ pub use self::profile::{NotAllowed, Profile};
 use crate::certificate::UnixSeconds;
 use crate::trust::LiveTrust;
 
+pub mod old;
 mod profile;
 
 /// The server's side of every KMIP handshake: `identity` is what it shows, `trust` whom it knows, `profile` what of TLS is

@@ -34,6 +34,12 @@ const KEYS: &[Key] = &[
 
     key("https", "listen", Kind::Address(["0.0.0.0:5695", "[::]:5695"]), Unset, "The port of KMIP over HTTPS, POST /kmip with TTLV, XML or JSON; it shows [kmip] certificate. Without it there is none."),
 
+    key("old_clients", "listen", Kind::Address(["0.0.0.0:5694", "[::]:5694"]), Unset, "A port of its own for clients that cannot do what port 5696 asks for, on OpenSSL: TLS 1.2 with ECDHE and AES-GCM, and what is switched on here. Without it there is none."),
+    key("old_clients", "tls_1_0", Switch, Stands(false), "TLS 1.0 too; needs cbc. Broken: only for who has nothing else."),
+    key("old_clients", "tls_1_1", Switch, Stands(false), "TLS 1.1 too; needs cbc. Signs with MD5 and SHA-1."),
+    key("old_clients", "static_rsa", Switch, Stands(false), "Suites without forward secrecy too: who gets the server's key reads all that was recorded. For a server certificate with an RSA key."),
+    key("old_clients", "cbc", Switch, Stands(false), "AES-CBC with HMAC too."),
+
     key("listeners", ANY_NAME, HOST_PORT, Unset, "One line a tenant that is told of its objects, by the tenant's name: where it listens for Notify and Put. The same on every node."),
 
     key("notify", "ca", Path, Unset, "PEM certificates of the CAs of the listeners' certificates, which must be for the address in [listeners]; needed with it."),

@@ -9,6 +9,7 @@ mod configuration;
 mod connections;
 mod handshakes;
 mod https;
+mod old_clients;
 mod operator;
 mod process;
 mod sessions;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kms_core::{Client, Rights, Tenant};
 use kms_server::identity::{Identity, Loaded};
-use kms_server::listener::{self, Kmip, Speaks};
+use kms_server::listener::{self, Kmip, Speaks, Tls};
 use kms_server::metrics::Metrics;
 use kms_server::session::{After, Bounds, Peer, Service};
 use kms_server::tls::{self, Profile};
@@ -217,15 +217,39 @@ pub(crate) fn open_with(
     registrations: &[Registration],
     connections_max: usize,
 ) -> Port {
-    let dir = tempfile::tempdir().unwrap();
     let live = Arc::new(LiveTrust::default());
+    let its = Arc::clone(&live);
+    let tls = move |identity: Arc<Identity>| {
+        Tls::Modern(Arc::new(tls::server_config(identity, its, profile).unwrap()))
+    };
+    open_trusting(live, speaks, tls, server, registrations, connections_max)
+}
+
+/// A port with TLS of another make.
+pub(crate) fn open_by(
+    speaks: Speaks,
+    tls: impl FnOnce(Arc<Identity>) -> Tls,
+    server: &Pair,
+    registrations: &[Registration],
+    connections_max: usize,
+) -> Port {
+    open_trusting(Arc::default(), speaks, tls, server, registrations, connections_max)
+}
+
+fn open_trusting(
+    live: Arc<LiveTrust>,
+    speaks: Speaks,
+    tls: impl FnOnce(Arc<Identity>) -> Tls,
+    server: &Pair,
+    registrations: &[Registration],
+    connections_max: usize,
+) -> Port {
+    let dir = tempfile::tempdir().unwrap();
     live.replace(trust(registrations));
     let metrics = Arc::new(Metrics::new("0", "node1"));
     let kmip = Kmip {
         service: Arc::new(Named),
-        tls: Arc::new(
-            tls::server_config(Arc::new(identity_of(dir.path(), server)), live.clone(), profile).unwrap(),
-        ),
+        tls: tls(Arc::new(identity_of(dir.path(), server))),
         trust: live.clone(),
         clock: Arc::default(),
         metrics: metrics.clone(),
