@@ -211,6 +211,7 @@ impl Config {
                 mistakes.push(Mistake::key(values.line(section, "listen"), section, "listen", why));
             }
         }
+        let old_clients = old_clients(values, mistakes);
         let notify = notify(values, mistakes);
         let cluster = cluster::cluster(values, now, mistakes);
         let timing = cluster::timing(values, mistakes);
@@ -226,7 +227,7 @@ impl Config {
             data_dir: data_dir?,
             kmip: kmip?,
             https_listen,
-            old_clients: old_clients(values, mistakes),
+            old_clients,
             notify,
             admin_listen,
             cluster,

@@ -25,6 +25,7 @@ use super::state::Asker;
 use super::taker::{Cargo, Taker};
 use crate::audit::{self, Audit};
 use crate::config::Config;
+use crate::cryptography::OpenSsl;
 use crate::identity::read_file;
 
 /// Notices that are told before the log hears of it; so many may be told again when the leader changes.
@@ -240,7 +241,7 @@ impl Teller {
             let held = self.taker.state.held();
             // What reading would change is dropped with the draft: a listener is not the first who reads.
             let mut draft = Draft::new(&held.objects);
-            self.taker.state.decide(&request, &Asker::trusted(&Arc::new(client)), &mut draft)
+            self.taker.state.decide(&request, &Asker::trusted(&Arc::new(client)), &OpenSsl, &mut draft)
         };
         let limits = Limits { message_bytes_max: outcome.encoded.len(), ..Limits::default() };
         let answer = ResponseMessage::decode(&outcome.encoded, limits)
@@ -274,6 +275,8 @@ impl Teller {
             client: &self.listener.address,
             tenant: self.listener.tenant.as_str(),
             address: None,
+            client_correlation: None,
+            server_correlation: None,
             operation: "Put",
             unique_identifier: Some(&id),
             result_status: "Success",

@@ -137,3 +137,22 @@ fn the_printed_reference_is_toml_that_names_only_known_keys() {
     assert!(wrong.is_empty(), "{found}");
     assert!(keys::TABLE.reference().contains("connections_max = 4096"));
 }
+
+#[test]
+fn ports_beside_kmip_are_held_to_what_they_need() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = good(dir.path());
+    let text = std::fs::read_to_string(&path).unwrap().replace("[kmip]", "[kmip]\ntls = \"suite-b-192\"");
+    let found = mistakes(
+        dir.path(),
+        &format!(
+            "{text}[https]\nlisten = \"127.0.0.1:7\"\n[old_clients]\nlisten = \"127.0.0.1:7\"\ntls_1_0 = true\n\
+             [listeners]\narrays = \"192.0.2.40:5696\"\n"
+        ),
+    );
+    says(&found, Some(6), &["[kmip] certificate", "P-384", "hint: "]);
+    says(&found, Some(15), &["[old_clients] listen", "is [https] listen too"]);
+    says(&found, Some(16), &["[old_clients] tls_1_0", "cbc = true"]);
+    says(&found, Some(18), &["[notify] ca", "needed with [listeners]"]);
+    assert_eq!(found.list.len(), 4, "{found}");
+}

@@ -30,6 +30,9 @@ use ttlv::{Limits, Node, Value};
 /// Longest wait for what the server is to ask: a message follows its cause at once.
 const HEARD_WITHIN: Duration = Duration::from_secs(20);
 
+/// A case in which one server speaks KMIP 1.0 and 1.2 to one listener, by turns: no server can be right by it.
+const TWO_VERSIONS: &str = "TC_NP_2_12_Notify_Put";
+
 /// A message that the server sent, and where its answer goes.
 type Heard = (Node, oneshot::Sender<Vec<u8>>);
 
@@ -176,6 +179,10 @@ async fn published_cases_of_notify_and_put_pass_on_any_node() {
         let its: Vec<Case> = cases.iter().filter(|case| case.version == version).cloned().collect();
         let now = || 0;
         for row in conform::run(&its, &mut both, (false, false), now, |_| {}).await {
+            if row.name == TWO_VERSIONS {
+                assert!(row.outcome.words().contains("Protocol Version Minor: expected 0, got 2"));
+                continue;
+            }
             assert!(matches!(row.outcome, Outcome::Passed), "{}: {}", row.name, row.outcome.words());
         }
     }
