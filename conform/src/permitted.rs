@@ -49,8 +49,17 @@ pub(crate) const OUTPUTS: &[Tag] = &[
 /// Attributes whose inside the server chooses for an object that it made: Digest, as the profiles have it.
 ///
 /// Departs from the profiles' list: Random Number Generator too. KMIP 1.4 section 3.44 has the server tell which one it
-/// used, so that a server could be right by the cases only with the generator of whoever wrote them.
-pub(crate) const SERVERS_CHOICE: &[Tag] = &[tag::DIGEST, tag::RANDOM_NUMBER_GENERATOR];
+/// used, so that a server could be right by the cases only with the generator of whoever wrote them. And what a certificate
+/// says of who signed it, and how long it is: Certify leaves the authority to the server, and its value may be any.
+pub(crate) const SERVERS_CHOICE: &[Tag] = &[
+    tag::DIGEST,
+    tag::RANDOM_NUMBER_GENERATOR,
+    tag::CERTIFICATE_LENGTH,
+    tag::CERTIFICATE_IDENTIFIER,
+    tag::CERTIFICATE_ISSUER,
+    tag::X509_CERTIFICATE_IDENTIFIER,
+    tag::X509_CERTIFICATE_ISSUER,
+];
 
 /// Fields with any value at all: Time Stamp, the server's text for people, its maker.
 pub(crate) const FREE: &[Tag] = &[tag::TIME_STAMP, tag::RESULT_MESSAGE, tag::VENDOR_IDENTIFICATION];

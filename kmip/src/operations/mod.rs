@@ -4,6 +4,7 @@ pub mod activate;
 pub mod add_attribute;
 pub mod archive;
 pub mod cancel;
+pub mod certify;
 pub mod check;
 pub mod create;
 pub mod create_key_pair;
@@ -31,6 +32,7 @@ mod pair;
 mod part;
 pub mod poll;
 pub mod query;
+pub mod re_certify;
 pub mod re_key;
 pub mod re_key_key_pair;
 pub mod recover;
@@ -40,6 +42,7 @@ pub mod rng_retrieve;
 pub mod rng_seed;
 pub mod sign;
 pub mod signature_verify;
+pub mod validate;
 
 use ttlv::{Error, Item, Node, Reader, Value, Writer};
 
@@ -229,6 +232,8 @@ operations! {
     ReKey            re_key             Changes;
     ReKeyKeyPair     re_key_key_pair    Changes;
     DeriveKey        derive_key         Changes;
+    Certify          certify            Changes;
+    ReCertify        re_certify         Changes;
     Locate           locate             Reads;
     Check            check              Reads;
     Get              get                Reads;
@@ -242,6 +247,7 @@ operations! {
     Activate         activate           Changes;
     Revoke           revoke             Changes;
     Destroy          destroy            Changes;
+    Validate         validate           Reads;
     Archive          archive            Changes;
     Recover          recover            Changes;
     Cancel           cancel             Changes;

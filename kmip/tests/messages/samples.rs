@@ -117,6 +117,21 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
             template_attribute: template(),
         }
         .into(),
+        certify::Request {
+            unique_identifier: id(),
+            certificate_request_type: Some(CertificateRequestType::Pkcs10),
+            certificate_request: Some(vec![0x30, 0x00]),
+            template_attribute: Some(template()),
+        }
+        .into(),
+        re_certify::Request {
+            unique_identifier: id(),
+            certificate_request_type: Some(CertificateRequestType::Pem),
+            certificate_request: Some(vec![0x2d]),
+            offset: Some(60),
+            template_attribute: Some(template()),
+        }
+        .into(),
         locate::Request {
             maximum_items: Some(10),
             offset_items: Some(20),
@@ -173,6 +188,15 @@ pub(crate) fn requests() -> Vec<RequestPayload> {
         }
         .into(),
         destroy::Request { unique_identifier: id() }.into(),
+        validate::Request {
+            certificates: vec![ManagedObject::Certificate {
+                certificate_type: CertificateType::X509,
+                certificate_value: vec![0x30, 0x00],
+            }],
+            unique_identifiers: vec![ID.to_owned()],
+            validity_date: Some(1_700_000_000),
+        }
+        .into(),
         archive::Request { unique_identifier: id() }.into(),
         recover::Request { unique_identifier: id() }.into(),
         cancel::Request { asynchronous_correlation_value: vec![9; 16] }.into(),
@@ -300,6 +324,16 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
             template_attribute: template_attribute(),
         }
         .into(),
+        certify::Response {
+            unique_identifier: unique_identifier(),
+            template_attribute: template_attribute(),
+        }
+        .into(),
+        re_certify::Response {
+            unique_identifier: unique_identifier(),
+            template_attribute: template_attribute(),
+        }
+        .into(),
         locate::Response {
             located_items: Some(2),
             unique_identifiers: vec![unique_identifier(), "2".to_owned()],
@@ -341,6 +375,7 @@ pub(crate) fn responses() -> Vec<ResponsePayload> {
         activate::Response { unique_identifier: unique_identifier() }.into(),
         revoke::Response { unique_identifier: unique_identifier() }.into(),
         destroy::Response { unique_identifier: unique_identifier() }.into(),
+        validate::Response { validity_indicator: ValidityIndicator::Valid }.into(),
         archive::Response { unique_identifier: unique_identifier() }.into(),
         recover::Response { unique_identifier: unique_identifier() }.into(),
         cancel::Response {

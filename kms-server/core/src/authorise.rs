@@ -46,6 +46,7 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
         | Operation::GetAttributes
         | Operation::GetAttributeList
         | Operation::Locate
+        | Operation::Validate
         | Operation::Check
         | Operation::ObtainLease
         | Operation::GetUsageAllocation => (rights.read, "read"),
@@ -57,6 +58,8 @@ pub fn authorise(client: &Client, operation: Operation) -> Result<Authorised<'_>
         | Operation::DeriveKey
         | Operation::CreateSplitKey
         | Operation::JoinSplitKey
+        | Operation::Certify
+        | Operation::ReCertify
         | Operation::Import => (rights.create, "create"),
         Operation::AddAttribute
         | Operation::ModifyAttribute

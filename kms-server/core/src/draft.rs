@@ -12,7 +12,7 @@ use kmip::attribute::Name;
 use crate::event::Deferred;
 use crate::objects::Lookup;
 use crate::{
-    Authorised, Client, Event, Id, Invitation, InvitationDigest, Object, Objects, Record, Refusal,
+    Authorised, Authority, Client, Event, Id, Invitation, InvitationDigest, Object, Objects, Record, Refusal,
     RegisteredClient, StreamId, Tenant, Token,
 };
 
@@ -181,7 +181,8 @@ impl<'a> Draft<'a> {
             | Event::DataKey { .. }
             | Event::Invited { .. }
             | Event::NodeNumbered { .. }
-            | Event::Deferred(_) => {
+            | Event::Deferred(_)
+            | Event::AuthorityMade { .. } => {
                 self.others.push(event.clone());
                 Undo::Other
             }
@@ -399,6 +400,18 @@ impl<'a> Draft<'a> {
             }
         }
         clients.into_values().collect()
+    }
+
+    /// Who signs the client's certificates, as it would be; nobody before the tenant's first Certify.
+    pub(crate) fn authority(&self, authorised: &Authorised<'_>) -> Option<Authority> {
+        let tenant = authorised.tenant();
+        let drafted = self.others.iter().rev().find_map(|event| match event {
+            Event::AuthorityMade { tenant: of, certificate, private_key, .. } if of == tenant => {
+                Some(Authority { certificate: *certificate, private_key: *private_key })
+            }
+            _ => None,
+        });
+        drafted.or_else(|| self.base.authority(tenant).copied())
     }
 
     /// The sealed answer to the request with this token, if it was given already.

@@ -40,9 +40,9 @@ pub use id::Id;
 pub use later::{DEFER_S, is_due, settle};
 pub use lifecycle::{Cause, State, transition};
 pub use objects::{
-    ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX, DEFERRED_BYTES_PER_CLIENT_MAX, DEFERRED_PER_CLIENT_MAX,
-    DEFERRED_S_MAX, INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered, Object, Objects, Record,
-    STREAM_S_MAX, STREAMS_MAX,
+    ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX, Authority, DEFERRED_BYTES_PER_CLIENT_MAX,
+    DEFERRED_PER_CLIENT_MAX, DEFERRED_S_MAX, INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered, Object,
+    Objects, Record, STREAM_S_MAX, STREAMS_MAX,
 };
 pub use outcome::{AuditItem, Correlation, IDENTIFIER_CHARS_MAX, Outcome, refuse_all, refuse_message};
 pub use refusal::Refusal;

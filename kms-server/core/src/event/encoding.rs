@@ -42,6 +42,7 @@ const CORRELATION: Tag = Tag::new(0x54_0030);
 const STAGE: Tag = Tag::new(0x54_0031);
 const STREAM: Tag = Tag::new(0x54_001d);
 const PART: Tag = Tag::new(0x54_001e);
+const PRIVATE_KEY: Tag = Tag::new(0x54_001f);
 
 /// What is in the log was within a request's limits when it went in, and checksums watch over it since. An entry gathers
 /// many requests, so nothing but the stack is guarded here: an entry that was acknowledged must never be too large to
@@ -79,6 +80,7 @@ mod kind {
     pub(super) const DEFERRED:          u32 = 20;
     pub(super) const STREAM_PART:       u32 = 15;
     pub(super) const TOLD:              u32 = 30;
+    pub(super) const AUTHORITY_MADE:    u32 = 16;
 }
 
 impl Event {
@@ -206,6 +208,13 @@ impl Event {
                 writer.text_string(TENANT, tenant.as_str());
                 write_number(writer, NUMBER, *number);
             }
+            Self::AuthorityMade { tenant, certificate, private_key, at } => {
+                writer.enumeration(KIND, kind::AUTHORITY_MADE);
+                write_id(writer, *certificate);
+                writer.byte_string(PRIVATE_KEY, private_key.as_bytes());
+                writer.text_string(TENANT, tenant.as_str());
+                writer.date_time(AT, *at);
+            }
             Self::Restored { record } => {
                 writer.enumeration(KIND, kind::RESTORED);
                 writer.byte_string(RECORD, record);
@@ -308,6 +317,12 @@ impl Event {
             kind::TOLD => Self::Told {
                 tenant: Tenant::new(reader.required(TENANT)?.text_string()?),
                 number: read_number(&mut reader, NUMBER)?,
+            },
+            kind::AUTHORITY_MADE => Self::AuthorityMade {
+                certificate: read_id(&mut reader)?,
+                private_key: read_id_as(&mut reader, PRIVATE_KEY)?,
+                tenant: Tenant::new(reader.required(TENANT)?.text_string()?),
+                at: reader.required(AT)?.date_time()?,
             },
             kind::RESTORED => Self::Restored { record: reader.required(RECORD)?.byte_string()?.to_vec() },
             _ => return Err(kind_item.error(ErrorKind::WrongValue("an event of an unknown kind"))),
@@ -445,7 +460,11 @@ fn write_id(writer: &mut Writer<'_>, id: Id) {
 }
 
 fn read_id(reader: &mut Reader<'_>) -> Result<Id, ttlv::Error> {
-    let item = reader.required(tag::UNIQUE_IDENTIFIER)?;
+    read_id_as(reader, tag::UNIQUE_IDENTIFIER)
+}
+
+fn read_id_as(reader: &mut Reader<'_>, tag: Tag) -> Result<Id, ttlv::Error> {
+    let item = reader.required(tag)?;
     let wrong = ErrorKind::WrongValue("an identifier has 16 bytes");
     Id::from_slice(item.byte_string()?).ok_or_else(|| item.error(wrong))
 }

@@ -169,6 +169,8 @@ pub enum Event {
         /// Rises with the log; what it counts is the shell's.
         number: u64,
     },
+    /// A tenant's certificates are signed by this authority from now on; both are objects of the tenant.
+    AuthorityMade { tenant: Tenant, certificate: Id, private_key: Id, at: i64 },
     /// A record of a backup was taken in, as [`Objects::restore`](crate::Objects::restore) reads it.
     Restored { record: Vec<u8> },
 }
@@ -193,6 +195,7 @@ impl Event {
             | Self::Deferred(_)
             | Self::StreamPart { .. }
             | Self::Told { .. }
+            | Self::AuthorityMade { .. }
             | Self::Restored { .. } => None,
         }
     }
@@ -209,6 +212,7 @@ impl Event {
             | Self::Destroyed { at, .. }
             | Self::Answered { at, .. }
             | Self::Invited { at, .. }
+            | Self::AuthorityMade { at, .. }
             | Self::NodeNumbered { at, .. }
             | Self::StreamPart { at, .. } => Some(*at),
             Self::ClientRegistered { client } => Some(client.registered_at),

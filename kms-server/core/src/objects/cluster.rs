@@ -1,10 +1,11 @@
-//! What the log knows of the cluster itself: who may join, which numbers were given out, which data keys there are.
+//! What the log knows of the cluster itself: who may join, which numbers were given out, which data keys there are,
+//! who signs the certificates of a tenant.
 
 use std::collections::BTreeMap;
 
 use super::Record;
-use crate::Event;
 use crate::event::InvitationDigest;
+use crate::{Event, Id, Tenant};
 
 /// Invitations that are open at most; one more, and the one that would expire first is gone.
 pub const INVITATIONS_MAX: usize = 1024;
@@ -53,8 +54,18 @@ pub struct Numbered {
     pub learner: bool,
 }
 
+/// Who signs a tenant's certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// Its own certificate.
+    pub certificate: Id,
+    /// What it signs with.
+    pub private_key: Id,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cluster {
+    authorities: BTreeMap<Tenant, (Authority, i64)>,
     invitations: BTreeMap<InvitationDigest, Invitation>,
     numbered: BTreeMap<u64, Numbered>,
     data_keys: BTreeMap<u32, Vec<u8>>,
@@ -63,6 +74,10 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn invitation(&self, digest: &InvitationDigest) -> Option<&Invitation> {
         self.invitations.get(digest)
+    }
+
+    pub(super) fn authority(&self, tenant: &Tenant) -> Option<&Authority> {
+        self.authorities.get(tenant).map(|(authority, _)| authority)
     }
 
     pub(super) fn numbered(&self) -> impl Iterator<Item = &Numbered> {
@@ -93,6 +108,10 @@ impl Cluster {
             Event::DataKey { version, wrapped } => {
                 // The first stays: it may have sealed already.
                 self.data_keys.entry(*version).or_insert_with(|| wrapped.clone());
+            }
+            Event::AuthorityMade { tenant, certificate, private_key, at } => {
+                let authority = Authority { certificate: *certificate, private_key: *private_key };
+                self.authorities.insert(tenant.clone(), (authority, *at));
             }
             Event::Invited { digest, at, expires_at, learner } => {
                 let invitation = Invitation { at: *at, expires_at: *expires_at, learner: *learner };
@@ -145,7 +164,13 @@ impl Cluster {
             expires_at: invitation.expires_at,
             learner: invitation.learner,
         });
-        data_keys.chain(numbered).chain(invitations).map(Record::Event)
+        let authorities = self.authorities.iter().map(|(tenant, (authority, at))| Event::AuthorityMade {
+            tenant: tenant.clone(),
+            certificate: authority.certificate,
+            private_key: authority.private_key,
+            at: *at,
+        });
+        data_keys.chain(numbered).chain(invitations).chain(authorities).map(Record::Event)
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{DecodeError, Event, Id, RegisteredClient, Tenant};
 
 pub use answers::{ANSWERS_BYTES_MAX, ANSWERS_MAX, ANSWERS_S_MAX};
 pub(crate) use cluster::Cluster;
-pub use cluster::{INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered};
+pub use cluster::{Authority, INVITATIONS_MAX, Invitation, NUMBERED_MAX, Numbered};
 pub use deferred::{DEFERRED_BYTES_PER_CLIENT_MAX, DEFERRED_PER_CLIENT_MAX, DEFERRED_S_MAX};
 pub(crate) use index::{Age, Lookup, fresh_member, value};
 pub(crate) use object::LEASE_TIME_S;
@@ -56,7 +56,7 @@ pub enum Record {
     /// A client.
     Client(Arc<RegisteredClient>),
     /// What of the cluster's own affairs must be remembered, as the event that makes it: a data key, an invitation that is
-    /// open, a number that was given out; and how far operations in parts have come.
+    /// open, a number that was given out, a tenant's authority; and how far operations in parts have come.
     Event(Event),
     /// An answer that is kept, shared rather than copied; its bytes are those of the event `Answered`.
     Answer {
@@ -243,6 +243,11 @@ impl Objects {
         self.cluster.data_keys()
     }
 
+    /// Who signs a tenant's certificates; nobody before its first Certify.
+    pub fn authority(&self, tenant: &Tenant) -> Option<&Authority> {
+        self.cluster.authority(tenant)
+    }
+
     /// Carries one event out. An event about an object that is not there changes nothing: a log that was purged behind
     /// a snapshot may be replayed from before it.
     pub fn apply(&mut self, event: &Event) {
@@ -264,7 +269,10 @@ impl Objects {
             Event::StreamPart { stream, part, at, expires_at } => {
                 self.streams.note(stream, *part, *at, *expires_at);
             }
-            Event::DataKey { .. } | Event::Invited { .. } | Event::NodeNumbered { .. } => {
+            Event::DataKey { .. }
+            | Event::Invited { .. }
+            | Event::NodeNumbered { .. }
+            | Event::AuthorityMade { .. } => {
                 self.cluster.apply(event);
             }
             // What is left to tell is the shell's.
@@ -332,7 +340,10 @@ impl Objects {
                 self.clients.insert(client.client.name.to_string(), client);
             }
             Record::Event(event) => match event {
-                Event::DataKey { .. } | Event::Invited { .. } | Event::NodeNumbered { .. } => {
+                Event::DataKey { .. }
+                | Event::Invited { .. }
+                | Event::NodeNumbered { .. }
+                | Event::AuthorityMade { .. } => {
                     self.cluster.restore(&event);
                 }
                 Event::Deferred(deferred) => self.deferred.restore(&deferred),

@@ -109,6 +109,7 @@ impl Object {
             | Event::Deferred(_)
             | Event::StreamPart { .. }
             | Event::Told { .. }
+            | Event::AuthorityMade { .. }
             | Event::Restored { .. } => {}
         }
     }

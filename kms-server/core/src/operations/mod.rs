@@ -3,8 +3,11 @@
 mod activate;
 mod add_attribute;
 mod archive;
+mod authority;
 mod cancel;
 mod certificate;
+mod certificate_request;
+mod certify;
 mod check;
 pub(crate) mod cipher;
 mod create;
@@ -35,6 +38,7 @@ mod pair;
 mod parts;
 mod poll;
 mod query;
+mod re_certify;
 mod re_key;
 mod re_key_key_pair;
 mod recover;
@@ -45,6 +49,7 @@ mod rng_seed;
 mod sign;
 mod signature;
 mod signature_verify;
+mod validate;
 
 use std::sync::Arc;
 
@@ -102,6 +107,8 @@ pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -
         ReKey            re_key
         ReKeyKeyPair     re_key_key_pair
         DeriveKey        derive_key
+        Certify          certify
+        ReCertify        re_certify
         Locate           locate
         Check            check
         Get              get
@@ -115,6 +122,7 @@ pub(crate) fn carry_out(payload: &RequestPayload, call: &mut Call<'_, '_, '_>) -
         Activate         activate
         Revoke           revoke
         Destroy          destroy
+        Validate         validate
         Archive          archive
         Recover          recover
         Cancel           cancel

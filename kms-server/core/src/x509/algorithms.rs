@@ -1,10 +1,12 @@
 //! The algorithms of certificates in KMIP's words, by their object identifiers.
 
-use kmip::enumeration::{CryptographicAlgorithm, DigitalSignatureAlgorithm};
+use kmip::enumeration::{CryptographicAlgorithm, DigitalSignatureAlgorithm, HashingAlgorithm};
 use x509_cert::der::asn1::UintRef;
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{Decode, Reader, SliceReader};
 use x509_cert::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+
+use crate::cryptography::Signing;
 
 const fn id(dotted: &str) -> ObjectIdentifier {
     ObjectIdentifier::new_unwrap(dotted)
@@ -71,6 +73,35 @@ const CURVES: &[(ObjectIdentifier, i32)] = &[
 /// How something is signed; `None` where KMIP has no word for it.
 pub(super) fn of_signature(algorithm: &AlgorithmIdentifier) -> Option<DigitalSignatureAlgorithm> {
     SIGNATURES.iter().find(|(known, _)| *known == algorithm.oid).map(|(_, algorithm)| *algorithm)
+}
+
+/// How a signature is checked; `None` for one that is not checked here, RSASSA-PSS among them.
+pub(crate) fn signing(algorithm: &AlgorithmIdentifier) -> Option<Signing> {
+    use DigitalSignatureAlgorithm as A;
+    use HashingAlgorithm as Hash;
+    Some(match of_signature(algorithm)? {
+        A::Sha1WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha1),
+        A::Sha224WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha224),
+        A::Sha256WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha256),
+        A::Sha384WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha384),
+        A::Sha512WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha512),
+        A::Sha3_256WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha3_256),
+        A::Sha3_384WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha3_384),
+        A::Sha3_512WithRsaEncryption => Signing::RsaPkcs1V1_5(Hash::Sha3_512),
+        A::EcdsaWithSha1 => Signing::Ecdsa(Hash::Sha1),
+        A::EcdsaWithSha224 => Signing::Ecdsa(Hash::Sha224),
+        A::EcdsaWithSha256 => Signing::Ecdsa(Hash::Sha256),
+        A::EcdsaWithSha384 => Signing::Ecdsa(Hash::Sha384),
+        A::EcdsaWithSha512 => Signing::Ecdsa(Hash::Sha512),
+        // MD2 and MD5 prove nothing; DSA is not computed here, and PSS not with what its parameters say.
+        A::Md2WithRsaEncryption
+        | A::Md5WithRsaEncryption
+        | A::RsassaPss
+        | A::DsaWithSha1
+        | A::DsaWithSha224
+        | A::DsaWithSha256
+        | A::Unknown(_) => return None,
+    })
 }
 
 /// What kind of key it is, and its bits; `None` where KMIP has no word for it, or the bits are not known here.

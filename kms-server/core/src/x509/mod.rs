@@ -2,7 +2,9 @@
 //! cryptography.
 
 mod algorithms;
+pub(crate) mod issue;
 mod name;
+mod request;
 
 use kmip::enumeration::{CryptographicAlgorithm, DigitalSignatureAlgorithm};
 use x509_cert::certificate::Version;
@@ -14,7 +16,9 @@ use x509_cert::name::Name;
 use x509_cert::time::Validity;
 use x509_cert::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
+pub(crate) use algorithms::signing;
 pub(crate) use name::{parts, text};
+pub(crate) use request::CertificateRequest;
 
 /// `[0]`, where the version stands.
 const VERSION: TagNumber = TagNumber(0);
@@ -26,12 +30,20 @@ const EXTENSIONS: TagNumber = TagNumber(3);
 /// A certificate. What is compared or signed is kept as the bytes that it was sent as.
 #[derive(Clone, Debug)]
 pub(crate) struct Certificate<'a> {
+    /// What the signature is of: TBSCertificate, in DER.
+    pub(crate) signed: &'a [u8],
     /// How it is signed.
     pub(crate) signature_algorithm: AlgorithmIdentifier,
+    /// The signature.
+    pub(crate) signature: BitString,
     /// The serial number, in DER.
     pub(crate) serial_number: &'a [u8],
     /// The issuer's name, in DER.
     pub(crate) issuer: &'a [u8],
+    /// Seconds since 1970; valid from then on.
+    pub(crate) not_before: i64,
+    /// Seconds since 1970; valid up to and with it.
+    pub(crate) not_after: i64,
     /// The subject's name, in DER.
     pub(crate) subject: &'a [u8],
     /// The subject's public key: SubjectPublicKeyInfo, in DER.
@@ -46,19 +58,22 @@ impl<'a> Certificate<'a> {
     /// Fails where it is none, or is followed by more, or names another algorithm inside the signed part than outside.
     pub(crate) fn read(bytes: &'a [u8]) -> der::Result<Self> {
         let mut reader = SliceReader::new(bytes)?;
-        let (signed, algorithm, _signature) = reader.sequence(|outer| -> der::Result<_> {
+        let (signed, algorithm, signature) = reader.sequence(|outer| -> der::Result<_> {
             Ok((outer.tlv_bytes()?, AlgorithmIdentifier::decode(outer)?, BitString::decode(outer)?))
         })?;
         reader.finish()?;
         let mut reader = SliceReader::new(signed)?;
-        let certificate = reader.sequence(|fields| Self::read_signed(fields, algorithm))?;
+        let certificate =
+            reader.sequence(|fields| Self::read_signed(fields, signed, algorithm, signature))?;
         reader.finish()?;
         Ok(certificate)
     }
 
     fn read_signed(
         fields: &mut SliceReader<'a>,
+        signed: &'a [u8],
         signature_algorithm: AlgorithmIdentifier,
+        signature: BitString,
     ) -> der::Result<Self> {
         fields.context_specific::<Version>(VERSION, TagMode::Explicit)?;
         let serial_number = fields.tlv_bytes()?;
@@ -67,7 +82,7 @@ impl<'a> Certificate<'a> {
             return Err(fields.error(der::ErrorKind::Failed));
         }
         let issuer = fields.tlv_bytes()?;
-        let _validity: Validity = Validity::decode(fields)?;
+        let validity: Validity = Validity::decode(fields)?;
         let subject = fields.tlv_bytes()?;
         let public_key = fields.tlv_bytes()?;
         Name::from_der(issuer)?;
@@ -78,9 +93,13 @@ impl<'a> Certificate<'a> {
         }
         let extensions = fields.context_specific::<Extensions>(EXTENSIONS, TagMode::Explicit)?;
         Ok(Self {
+            signed,
             signature_algorithm,
+            signature,
             serial_number,
             issuer,
+            not_before: seconds(validity.not_before),
+            not_after: seconds(validity.not_after),
             subject,
             public_key,
             extensions: extensions.unwrap_or_default(),
@@ -132,6 +151,25 @@ impl<'a> Certificate<'a> {
     }
 }
 
+/// Whether two keys, each SubjectPublicKeyInfo in DER, are one; some leave out parameters that say nothing.
+pub(crate) fn same_key(one: &[u8], other: &[u8]) -> bool {
+    let read = SubjectPublicKeyInfo::from_der;
+    let (Ok(one), Ok(other)) = (read(one), read(other)) else { return false };
+    let parameters = |key: &SubjectPublicKeyInfo| key.algorithm.parameters.clone().filter(|it| !it.is_null());
+    one.algorithm.oid == other.algorithm.oid
+        && parameters(&one) == parameters(&other)
+        && one.subject_public_key == other.subject_public_key
+}
+
+/// The bytes themselves, if they are SubjectPublicKeyInfo.
+pub(crate) fn checked_key(bytes: &[u8]) -> der::Result<Vec<u8>> {
+    SubjectPublicKeyInfo::from_der(bytes)?.to_der()
+}
+
 fn alternatives(names: &[x509_cert::ext::pkix::name::GeneralName]) -> Vec<(Vec<u8>, String)> {
     names.iter().filter_map(|name| Some((name.to_der().ok()?, name::general(name)))).collect()
+}
+
+fn seconds(time: x509_cert::time::Time) -> i64 {
+    i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
 }

@@ -219,7 +219,7 @@ fn an_operation_that_the_server_does_not_have_is_not_supported_whatever_the_righ
     let mut w = World::new();
     for client in ["vc01", "admin"] {
         w.client = client;
-        for operation in ["Certify", "#99"] {
+        for operation in ["#98", "#99"] {
             w.refused(&format!("{operation} {{}}"), R::OperationNotSupported);
         }
     }

@@ -11,6 +11,7 @@
 mod attributes;
 mod batches;
 mod certificates;
+mod certify;
 mod columns;
 mod common;
 mod dates;
@@ -37,5 +38,6 @@ mod re_key;
 mod replication;
 mod split_keys;
 mod tenants;
+mod validate;
 mod versions;
 mod wrapping;

@@ -46,6 +46,11 @@ fn numbered(node: u64, invitation: u8, at: i64) -> Event {
     Event::NodeNumbered { node, name, link, kmip, invitation: [invitation; 32], at, learner: false }
 }
 
+fn authority(of: u8, key: u8, at: i64) -> Event {
+    let tenant = Tenant::new(&format!("t{of}"));
+    Event::AuthorityMade { tenant, certificate: id(of), private_key: id(key), at }
+}
+
 fn encoded(record: &Record) -> Vec<u8> {
     let mut bytes = Vec::new();
     record.encode(&mut bytes);
@@ -75,7 +80,7 @@ fn through_a_snapshot(objects: &Objects) -> Objects {
 
 /// Any event, of few tokens, digests, numbers and times, so that they meet.
 fn event() -> impl Strategy<Value = Event> {
-    (0..14_u8, 0..6_u8, 0..400_i64, 0..200_i64).prop_map(|(kind, which, at, later)| match kind {
+    (0..15_u8, 0..6_u8, 0..400_i64, 0..200_i64).prop_map(|(kind, which, at, later)| match kind {
         0 => created(which, at),
         1 => Event::Served { id: id(which) },
         2 => Event::Destroyed { id: id(which), at, state: State::Destroyed },
@@ -86,6 +91,7 @@ fn event() -> impl Strategy<Value = Event> {
         8 => Event::DataKey { version: u32::from(which), wrapped: vec![u8::try_from(at % 200).unwrap()] },
         9 => invited(which, at, at + later),
         10 => numbered(u64::from(which), u8::try_from(later % 6).unwrap(), at),
+        13 => authority(which, u8::try_from(later % 6).unwrap(), at),
         11 => {
             Event::Told { tenant: Tenant::new("vsphere"), number: u64::from(which) << 32 | at.unsigned_abs() }
         }
@@ -101,8 +107,9 @@ fn event() -> impl Strategy<Value = Event> {
                 invited(which, at, at + later),
                 Event::DataKey { version: u32::from(which), wrapped: vec![which] },
                 numbered(u64::from(which), which, at),
+                authority(which, which, at),
             ];
-            let made = applied([&of[usize::try_from(later % 5).unwrap()]]);
+            let made = applied([&of[usize::try_from(later % 6).unwrap()]]);
             restored(&made.records()[0])
         }
     })

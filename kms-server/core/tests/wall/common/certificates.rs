@@ -1,6 +1,20 @@
 //! Certificates to register, in hexadecimal as the text form has them. Made for these tests, with OpenSSL; each is signed by
 //! its own key.
 
+use std::str::FromStr;
+
+use kmip::enumeration::HashingAlgorithm;
+use kms_core::cryptography::{AsymmetricForm, AsymmetricKey, Cryptography, Signed, Signing};
+use x509_cert::der::asn1::{Any, BitString, SetOfVec};
+use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::Extension;
+use x509_cert::name::Name;
+use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq};
+use x509_cert::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+
+use super::toy::Toy;
+
 /// RSA of 1,024 bits, SHA-256, a name of seven parts, alternative names of subject and issuer.
 pub const RSA: &str = "0x\
     3082031a30820283a0030201020209009bba23d1b6a48f97300d06092a864886f70d01010b05003078310b30090603550406\
@@ -40,3 +54,42 @@ pub const EDWARDS: &str = "0x\
     160414f8ced5f8c16771787a67fc66278abd77037a9051301f0603551d23041830168014f8ced5f8c16771787a67fc66278a\
     bd77037a9051300f0603551d130101ff040530030101ff300506032b6570034100b0a2d3622561ff9fb2b4810f8b1816be5d\
     eeafbf34ae3dd248bb436bd81fbd71e7604e12c9b2da4d86e23bc04f1ac09e27fef02a4720525e608e8b65a0fbda0d";
+
+/// A PKCS#10 request for `CN=subject`, of the key, signed with it, in DER.
+pub fn request(subject: &str, key: &[u8], extensions: Vec<Extension>) -> Vec<u8> {
+    let mut attributes = SetOfVec::new();
+    if !extensions.is_empty() {
+        attributes.insert(ExtensionReq(extensions).try_into().unwrap()).unwrap();
+    }
+    let info = CertReqInfo {
+        version: x509_cert::request::Version::V1,
+        subject: Name::from_str(&format!("CN={subject}")).unwrap(),
+        public_key: SubjectPublicKeyInfo::from_der(key).unwrap(),
+        attributes,
+    };
+    let form = AsymmetricForm::SubjectPublicKeyInfo;
+    let signing = Signing::RsaPkcs1V1_5(HashingAlgorithm::Sha256);
+    let signed = info.to_der().unwrap();
+    let signature = Toy.sign(&AsymmetricKey { form, der: key }, &signing, Signed::Data(&signed)).unwrap();
+    let algorithm = AlgorithmIdentifier {
+        oid: ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11"),
+        parameters: Some(Any::null()),
+    };
+    CertReq { info, algorithm, signature: BitString::from_bytes(&signature).unwrap() }.to_der().unwrap()
+}
+
+/// SubjectPublicKeyInfo of an RSA key of 64 bits.
+const RSA_KEY: &[u8] = b"\x30\x24\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\
+    \x03\x13\x00\x30\x10\x02\x09\x00\xc1\x02\x03\x04\x05\x06\x07\x09\x02\x03\x01\x00\x01";
+
+/// One of many public keys, as SubjectPublicKeyInfo.
+pub fn key(number: u8) -> Vec<u8> {
+    let mut key = RSA_KEY.to_vec();
+    key[30] = number;
+    key
+}
+
+/// As the text form has it.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}

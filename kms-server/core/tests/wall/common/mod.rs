@@ -310,6 +310,8 @@ pub fn made(item: &ResponseItem) -> Option<String> {
         P::Create(response) => Some(response.unique_identifier.clone()),
         P::Register(response) => Some(response.unique_identifier.clone()),
         P::ReKey(response) => Some(response.unique_identifier.clone()),
+        P::Certify(response) => Some(response.unique_identifier.clone()),
+        P::ReCertify(response) => Some(response.unique_identifier.clone()),
         P::JoinSplitKey(response) => Some(response.unique_identifier.clone()),
         P::DeriveKey(response) => Some(response.unique_identifier.clone()),
         P::Import(response) => Some(response.unique_identifier.clone()),

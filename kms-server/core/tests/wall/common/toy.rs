@@ -16,6 +16,11 @@ fn sum<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u8 {
     bytes.fold(0, |sum: u8, byte| sum.rotate_left(1).wrapping_add(*byte))
 }
 
+/// What the halves of a pair made here have in common, whatever form they are in: how they end.
+fn belongs<'a>(key: &AsymmetricKey<'a>) -> &'a [u8] {
+    &key.der[key.der.len().saturating_sub(16)..]
+}
+
 fn mask(cipher: &Cipher<'_>) -> u8 {
     sum([cipher.key, cipher.iv]) ^ u8::try_from(cipher.mode.map_or(0, |mode| mode.number())).unwrap()
 }
@@ -66,7 +71,7 @@ impl Cryptography for Toy {
         signed: Signed<'_>,
     ) -> Result<Vec<u8>, CryptographyError> {
         let (Signed::Data(bytes) | Signed::Digest(bytes)) = signed;
-        Ok([&[sum([key.der, bytes])], format!("{signing:?}").as_bytes()].concat())
+        Ok([&[sum([belongs(key), bytes])], format!("{signing:?}").as_bytes()].concat())
     }
 
     fn verify(

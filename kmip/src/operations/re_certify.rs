@@ -1,0 +1,77 @@
+//! Re-certify: another certificate for the same key pair, in the place of an old one (KMIP 1.4 section 4.8).
+
+use ttlv::{Error, Reader, Writer};
+
+use super::certify::{read_template, read_type, write_request};
+use super::{Payload, optional_id, required_id, write_id};
+use crate::absent::optional_bytes;
+use crate::enumeration::CertificateRequestType;
+use crate::{ProtocolVersion, TemplateAttribute, tag};
+
+/// KMIP 1.4 table 188.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// The old certificate; the ID Placeholder where absent.
+    pub unique_identifier: Option<String>,
+    /// What the Certificate Request is.
+    pub certificate_request_type: Option<CertificateRequestType>,
+    /// A request that its maker signed.
+    pub certificate_request: Option<Vec<u8>>,
+    /// Seconds from the new certificate's Initial Date to its Activation Date.
+    pub offset: Option<u32>,
+    /// Attributes that the new certificate is to have instead of the old one's.
+    pub template_attribute: Option<TemplateAttribute>,
+}
+
+impl Payload for Request {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self {
+            unique_identifier: optional_id(reader)?,
+            certificate_request_type: read_type(reader)?,
+            certificate_request: optional_bytes(reader, tag::CERTIFICATE_REQUEST)?,
+            offset: reader.optional(tag::OFFSET)?.map(|item| item.interval()).transpose()?,
+            template_attribute: read_template(reader)?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+        write_id(writer, self.unique_identifier.as_deref());
+        write_request(writer, self.certificate_request_type, self.certificate_request.as_deref());
+        if let Some(seconds) = self.offset {
+            writer.interval(tag::OFFSET, seconds);
+        }
+        if let Some(template) = &self.template_attribute {
+            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
+        }
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        self.unique_identifier.as_deref()
+    }
+}
+
+/// KMIP 1.4 table 189.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// The new certificate.
+    pub unique_identifier: String,
+    /// Attributes that the server set of its own accord.
+    pub template_attribute: Option<TemplateAttribute>,
+}
+
+impl Payload for Response {
+    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
+        Ok(Self { unique_identifier: required_id(reader)?, template_attribute: read_template(reader)? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
+        write_id(writer, Some(&self.unique_identifier));
+        if let Some(template) = &self.template_attribute {
+            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
+        }
+    }
+
+    fn unique_identifier(&self) -> Option<&str> {
+        Some(&self.unique_identifier)
+    }
+}
