@@ -10,6 +10,7 @@ pub mod backup;
 pub mod certificate;
 pub mod clock;
 pub mod config;
+pub mod credentials;
 pub mod cryptography;
 pub mod disk;
 pub mod engine;

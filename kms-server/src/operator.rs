@@ -18,6 +18,7 @@ use daemon::operator::Socket;
 use serde::de::DeserializeOwned;
 
 pub use self::model::*;
+use crate::credentials::PASSWORD_BYTES_MAX;
 
 mod model;
 
@@ -105,8 +106,30 @@ async fn add_client<O: Operator>(State(operator): State<Arc<O>>, body: Bytes) ->
     let new: NewClient = parse(&body)?;
     check_name("name", &new.name)?;
     check_name("tenant", &new.tenant)?;
+    check_credential("user name", new.user.as_ref())?;
+    check_credential("device serial number", new.device.as_ref())?;
+    if new.user.as_ref().is_some_and(|user| user.password.is_none()) {
+        return Err(Denied::Invalid("a user name goes with a password".to_owned()));
+    }
     let client = operator.add_client(new).await?;
     Ok((StatusCode::CREATED, Json(client)).into_response())
+}
+
+fn check_credential(what: &str, credential: Option<&NewCredential>) -> Answer<()> {
+    let Some(credential) = credential else { return Ok(()) };
+    let characters = credential.name.chars().count();
+    if !(1..=CREDENTIAL_CHARACTERS_MAX).contains(&characters) {
+        return Err(Denied::Invalid(format!(
+            "a {what} has 1 to {CREDENTIAL_CHARACTERS_MAX} characters, got {characters}"
+        )));
+    }
+    let bytes = credential.password.as_ref().map_or(1, |password| password.danger_bytes().len());
+    if !(1..=PASSWORD_BYTES_MAX).contains(&bytes) {
+        return Err(Denied::Invalid(format!(
+            "the password of a {what} has 1 to {PASSWORD_BYTES_MAX} bytes, got {bytes}"
+        )));
+    }
+    Ok(())
 }
 
 async fn remove_client<O: Operator>(

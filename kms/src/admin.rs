@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 pub(crate) use model::{
-    Client, Cluster, CreatedKey, Invitation, Key, KeyPage, KeyQuery, Member, NewClient, NewInvitation,
-    NewKey, NewTrust, Right, Status, Way, fingerprint,
+    Client, Cluster, CreatedKey, Invitation, Key, KeyPage, KeyQuery, Member, NewClient, NewCredential,
+    NewInvitation, NewKey, NewTrust, Right, Status, Way, fingerprint,
 };
 
 #[cfg(test)]

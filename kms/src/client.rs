@@ -121,6 +121,11 @@ fn show(client: &Client) {
         ("SHA-256", fingerprint(&trust.sha256)),
         ("Since", time::short(&client.created)),
     ]);
+    let said = [("User name", &client.user), ("Device serial number", &client.device)];
+    let said: Vec<_> = said.into_iter().filter_map(|(what, name)| Some((what, name.clone()?))).collect();
+    if !said.is_empty() {
+        print::facts(&said);
+    }
 }
 
 fn rights(client: &Client) -> String {

@@ -148,6 +148,42 @@ pub struct Trust {
     pub certificate: Vec<u8>,
 }
 
+/// Something that a client may say beside its certificate, and what proves it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KnownCredential {
+    /// A user name, or a device's serial number; no two clients have the same.
+    pub name: String,
+    /// What the shell made of the password, which is not kept itself.
+    pub password_hash: Option<String>,
+}
+
+/// Shows no hash: it can be guessed at.
+impl fmt::Debug for KnownCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownCredential")
+            .field("name", &self.name)
+            .field("has_password", &self.password_hash.is_some())
+            .finish()
+    }
+}
+
+/// The credentials that a client may send with its requests (KMIP 1.4 section 2.1.2). A request without any is let in
+/// all the same, by its certificate; a client that has none here may send what it likes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownCredentials {
+    /// Username and Password.
+    pub user: Option<KnownCredential>,
+    /// Device, by its serial number.
+    pub device: Option<KnownCredential>,
+}
+
+impl KnownCredentials {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.user.is_none() && self.device.is_none()
+    }
+}
+
 /// A client as it is registered; replicated like a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisteredClient {
@@ -155,6 +191,8 @@ pub struct RegisteredClient {
     pub client: Client,
     /// How its certificate is known.
     pub trust: Trust,
+    /// What it may say of itself besides.
+    pub credentials: KnownCredentials,
     /// When it was registered, in seconds since 1970.
     pub registered_at: i64,
 }

@@ -1,7 +1,10 @@
 //! One request, decided: the batch, its options, and what becomes of the whole when one item fails (KMIP 1.4 chapters 6
 //! and 7, sections 11.1 and 11.43).
 
-use kmip::enumeration::{BatchErrorContinuationOption, Operation, ResultReason, ResultStatus};
+use kmip::enumeration::{
+    BatchErrorContinuationOption, CredentialType, Operation, ResultReason, ResultStatus,
+};
+use kmip::message::Credential;
 use kmip::{ProtocolVersion, RequestItem, RequestMessage, RequestPayload, ResponseItem};
 
 use crate::later;
@@ -57,6 +60,9 @@ pub fn handle(request: &RequestMessage, context: &mut Context<'_>, draft: &mut D
             &Refusal::new(ResultReason::FeatureNotSupported, message),
         );
     }
+    if let Some(refusal) = attested(request) {
+        return refuse_all(request, version, context.now, &refusal);
+    }
     let mut batch = Batch {
         version,
         asked,
@@ -88,6 +94,18 @@ fn spoken(asked: ProtocolVersion) -> Result<ProtocolVersion, Refusal> {
         return Err(Refusal::invalid_message(format!("expected KMIP version 1.0 to 1.4, got {asked}")));
     }
     Ok(asked.min(ProtocolVersion::V1_4))
+}
+
+/// Why a message is refused that comes with an attestation: nothing here needs one, and nobody could validate it, so it must
+/// not pass for validated (KMIP 1.4 section 11.1). A client that only says that it could attest is let in.
+fn attested(request: &RequestMessage) -> Option<Refusal> {
+    let attests = |credential: &Credential| credential.credential_type == CredentialType::Attestation;
+    request.header.authentication.iter().any(attests).then(|| {
+        Refusal::new(
+            ResultReason::AttestationFailed,
+            "this server validates no attestation; hint: leave the Attestation credential out, it is never required",
+        )
+    })
 }
 
 fn check_message(request: &RequestMessage, context: &Context<'_>) -> Result<(), Refusal> {

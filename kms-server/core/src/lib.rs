@@ -30,7 +30,9 @@ mod wrapping;
 mod x509;
 
 pub use authorise::{Authorised, authorise};
-pub use client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};
+pub use client::{
+    Client, KnownCredential, KnownCredentials, RegisteredClient, Rights, Tenant, Trust, TrustKind,
+};
 pub use context::{About, Context, Entropy, Limits, Vault, VaultError};
 pub use dates::{DATES_MAX, move_by_dates};
 pub use draft::Draft;

@@ -141,6 +141,7 @@ pub(super) fn client(name: &str, registered_at: i64) -> RegisteredClient {
     RegisteredClient {
         client: Client { name: name.into(), tenant: Tenant::new("vc01"), rights: Rights::default() },
         trust: Trust { kind: TrustKind::Pinned, certificate: b"certificate".to_vec() },
+        credentials: kms_core::KnownCredentials::default(),
         registered_at,
     }
 }

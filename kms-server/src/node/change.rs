@@ -2,7 +2,7 @@
 //! words, and remembered by token.
 
 use kmip::enumeration::ResultReason;
-use kms_core::{Draft, Event, Refusal, RegisteredClient};
+use kms_core::{Draft, Event, KnownCredential, Refusal, RegisteredClient};
 
 use crate::trust::{Registration, RegistrationError, Trust};
 
@@ -51,11 +51,25 @@ fn register(client: &RegisteredClient, draft: &Draft<'_>) -> Result<(), Refusal>
     if draft.client(name).is_some() {
         return Err(taken(format!("client \"{name}\" is there already; hint: kms client remove {name}")));
     }
+    for (what, credential) in credentials(client) {
+        let others = draft.clients();
+        let mut all = others.iter().flat_map(|other| credentials(other));
+        if all.any(|(kind, known)| kind == what && known.name == credential.name) {
+            return Err(taken(format!("the {what} {:?} is another client's already", credential.name)));
+        }
+    }
     let mut trust = Trust::of(draft.clients().iter()).map_err(|error| failed(error.to_string()))?;
     trust.add(&Registration::of(client)).map_err(|error| match error {
         RegistrationError::AlreadyRegistered { .. } => taken(error.to_string()),
         RegistrationError::Certificate(_) | RegistrationError::NotACa(_) => failed(error.to_string()),
     })
+}
+
+/// What a client may say of itself, each with its kind in words.
+fn credentials(client: &RegisteredClient) -> impl Iterator<Item = (&'static str, &KnownCredential)> {
+    let known = &client.credentials;
+    let user = known.user.as_ref().map(|user| ("user name", user));
+    user.into_iter().chain(known.device.as_ref().map(|device| ("device serial number", device)))
 }
 
 fn taken(message: String) -> Refusal {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use daemon::throttle::Throttle;
 use kmip::enumeration::ResultReason;
 use kmip::{ProtocolVersion, RequestMessage};
-use kms_core::{AuditItem, Correlation, Outcome, Refusal, refuse_all, refuse_message};
+use kms_core::{AuditItem, Client, Correlation, Outcome, Refusal, refuse_all, refuse_message};
 use tokio::sync::watch;
 use tracing::{debug, error, warn};
 use ttlv::HEADER_BYTES;
@@ -17,6 +17,7 @@ use super::state::{Asker, State};
 use super::taker::Taker;
 use crate::audit::{self, Audit};
 use crate::config::Limits;
+use crate::credentials::Credentials;
 use crate::metrics::Metrics;
 use crate::session::{After, Peer};
 
@@ -34,6 +35,7 @@ pub(super) struct Desk {
     /// Holds back lines about what fronts hand over for strangers.
     pub(super) throttle: Throttle,
     pub(super) key_look: KeyLook,
+    pub(super) credentials: Credentials,
 }
 
 impl Desk {
@@ -42,8 +44,10 @@ impl Desk {
         let began = Instant::now();
         let who = Who::of(peer, request.len());
         let Some(message) = self.read(who, request, answer) else { return After::KeepOpen };
-        let (outcome, without_quorum) =
-            self.taker.outcome_for(&Asker::registered(&peer.client), &message, request).await;
+        let (outcome, without_quorum) = match self.check_credentials(&peer.client, &message).await {
+            Ok(()) => self.taker.outcome_for(&Asker::registered(&peer.client), &message, request).await,
+            Err(refusal) => (self.failed(&message, &refusal), false),
+        };
         self.hand_over(Who { without_quorum, ..who }, &message, outcome, answer, began);
         After::KeepOpen
     }
@@ -106,6 +110,20 @@ impl Desk {
                 None
             }
         }
+    }
+
+    /// Refuses a message whose credentials are not its client's own.
+    pub(super) async fn check_credentials(
+        &self,
+        client: &Client,
+        message: &RequestMessage,
+    ) -> Result<(), Refusal> {
+        let sent = &message.header.authentication;
+        if sent.is_empty() {
+            return Ok(());
+        }
+        let registered: Vec<_> = self.state().held().objects.clients().cloned().collect();
+        self.credentials.check(&client.name, sent, &registered).await
     }
 
     /// Delivers the outcome of a message that could be read, which came at `began`.
@@ -195,7 +213,7 @@ impl Desk {
         }
     }
 
-    fn failed(&self, request: &RequestMessage, refusal: &Refusal) -> Outcome {
+    pub(super) fn failed(&self, request: &RequestMessage, refusal: &Refusal) -> Outcome {
         let version = request.header.protocol_version.min(ProtocolVersion::V1_4);
         refuse_all(request, version, self.state().clock.unix_seconds(), refusal)
     }

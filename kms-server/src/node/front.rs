@@ -131,6 +131,11 @@ impl Desk {
         let Some(message) = self.read(who, request, &mut answer) else {
             return Reply::Answered { message: answer, after: After::KeepOpen };
         };
+        if let Err(refusal) = self.check_credentials(&peer.client, &message).await {
+            let outcome = self.failed(&message, &refusal);
+            self.hand_over(who, &message, outcome, &mut answer, began);
+            return Reply::Answered { message: answer, after: After::KeepOpen };
+        }
         let claim = Claim { token: token(front, handed), again: handed.again, seen: handed.seen };
         let asker = Asker::registered(&peer.client);
         let taking = self.taker.take_for_front(&asker, &message, request, claim, handed.alone);

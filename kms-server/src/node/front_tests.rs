@@ -61,6 +61,7 @@ impl Scene {
         let registered = RegisteredClient {
             client: Client { name: name.into(), tenant: Tenant::new("prod"), rights: Rights::ALL },
             trust: kms_core::Trust { kind: TrustKind::Pinned, certificate: leaf.to_vec() },
+            credentials: kms_core::KnownCredentials::default(),
             registered_at: 1,
         };
         let event = Event::ClientRegistered { client: registered };

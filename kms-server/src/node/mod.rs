@@ -29,6 +29,8 @@ mod workshop;
 #[cfg(test)]
 mod cluster_tests;
 #[cfg(test)]
+mod credentials_tests;
+#[cfg(test)]
 mod decider_tests;
 #[cfg(test)]
 mod front_tests;
@@ -60,6 +62,7 @@ use self::peers::{Alone, Linked};
 use self::state::State;
 pub use self::taker::{Parts as TakerParts, Patience, Taker};
 use crate::config::{credentials_directory, kmip_address};
+use crate::credentials::Credentials;
 use crate::disk::{DataDir, Newborn, Snapshots};
 use crate::engine::{self, Files, Member, Writing};
 use crate::entropy;
@@ -166,6 +169,7 @@ impl Node {
             draining: shared.drain.subscribe(),
             throttle: Throttle::default(),
             key_look: KeyLook::default(),
+            credentials: Credentials::default(),
         };
         Ok(Arc::new(Self { shared, taker, desk, host, started, _dir: dir }))
     }

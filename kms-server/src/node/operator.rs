@@ -9,7 +9,10 @@ use kmip::enumeration::{CryptographicAlgorithm, ObjectType, ResultReason, Result
 use kmip::mask::CryptographicUsageMask;
 use kmip::operations::{activate, create};
 use kmip::{Attribute, Kmip, ProtocolVersion, RequestMessage, StandardAttribute, TemplateAttribute};
-use kms_core::{Client, Event, Id, Object, RegisteredClient, Rights, Tenant};
+use kms_core::{
+    Client, Event, Id, KnownCredential, KnownCredentials, Object, RegisteredClient, Rights, Tenant,
+};
+use tokio::task::spawn_blocking;
 use ttlv::{Node as Tree, Value, Vocabulary as _};
 
 use super::Node;
@@ -19,11 +22,12 @@ use super::members::MemberChange;
 use super::standing::Standing;
 use super::taker::{Cargo, Carried};
 use crate::certificate::{Certificate, utc};
+use crate::credentials;
 use crate::operator::{
     ClientView, ClusterView, CreatedKey, Denied, Invitation, KEYS_PER_PAGE, KeyPage, KeyQuery, KeyView,
-    LogStatus, NewClient, NewInvitation, NewKey, NodeRole, Operator, Right, Status, TlsStatus,
+    LogStatus, NewClient, NewCredential, NewInvitation, NewKey, NodeRole, Operator, Right, Status, TlsStatus,
 };
-use crate::trust::{Registration, Way};
+use crate::trust::Registration;
 
 /// Characters of an attribute's value that a listing shows.
 const SHOWN_CHARACTERS_MAX: usize = 256;
@@ -80,10 +84,10 @@ impl Operator for Node {
                 kind: new.trust.kind.into(),
                 certificate: registration.certificate.as_ref().to_vec(),
             },
+            credentials: KnownCredentials { user: kept(new.user).await?, device: kept(new.device).await? },
             registered_at: self.state().clock.unix_seconds(),
         };
-        let view =
-            ClientView::new(&registered.client, new.trust.kind, &certificate, registered.registered_at);
+        let view = ClientView::new(&registered, &certificate);
         self.change("ClientRegister", Event::ClientRegistered { client: registered }).await?;
         Ok(view)
     }
@@ -259,8 +263,22 @@ impl Node {
 fn view_client(registered: &RegisteredClient) -> Result<ClientView, Denied> {
     let certificate = Certificate::from_der(&registered.trust.certificate)
         .map_err(|error| Denied::Failed(format!("client \"{}\": {error}", registered.client.name)))?;
-    let way = Way::from(registered.trust.kind);
-    Ok(ClientView::new(&registered.client, way, &certificate, registered.registered_at))
+    Ok(ClientView::new(registered, &certificate))
+}
+
+/// A credential as it is kept: its password hashed.
+async fn kept(new: Option<NewCredential>) -> Result<Option<KnownCredential>, Denied> {
+    let Some(NewCredential { name, password }) = new else { return Ok(None) };
+    let password_hash = match password {
+        Some(password) => {
+            // A fifth of a second, and not on a thread that answers clients.
+            let hashed = spawn_blocking(move || credentials::hash(password.danger_bytes())).await;
+            let hashed = hashed.map_err(|error| Denied::Failed(error.to_string()))?;
+            Some(hashed.map_err(|error| Denied::Failed(format!("hashing the password: {error}")))?)
+        }
+        None => None,
+    };
+    Ok(Some(KnownCredential { name, password_hash }))
 }
 
 /// A key made and activated in one batch, the second item by the ID Placeholder.

@@ -29,6 +29,7 @@ use super::taker::{Cargo, Carried, Parts, Patience, Taker};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Limits;
+use crate::credentials::Credentials;
 use crate::disk::MemoryDisk;
 use crate::engine::{
     Answering, CallError, Calls, Member, MemorySnapshots, NodeId, Peer, Proposed, Timing, Writing,
@@ -224,6 +225,7 @@ impl Bed {
             draining: self.drain.subscribe(),
             throttle: Throttle::default(),
             key_look: KeyLook::default(),
+            credentials: Credentials::default(),
         }
     }
 
@@ -331,7 +333,12 @@ pub(super) fn client() -> Arc<Client> {
 pub(super) fn registration(certificate: u8) -> Event {
     let trust = Trust { kind: TrustKind::Pinned, certificate: vec![certificate] };
     Event::ClientRegistered {
-        client: RegisteredClient { client: Client::clone(&client()), trust, registered_at: 1 },
+        client: RegisteredClient {
+            client: Client::clone(&client()),
+            trust,
+            credentials: kms_core::KnownCredentials::default(),
+            registered_at: 1,
+        },
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use kmip::enumeration::ResultReason;
-use kms_core::{Client, Refusal, Rights};
+use kms_core::{KnownCredential, Refusal, RegisteredClient, Rights};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
-use crate::certificate::{Certificate, UnixSeconds, utc};
+use crate::certificate::{Certificate, utc};
 use crate::trust::Way;
 
 /// Keys on a page when the request does not say.
@@ -17,6 +18,9 @@ pub const KEYS_PER_PAGE_MAX: usize = 1000;
 
 /// Characters of a client's or tenant's name.
 pub const NAME_CHARACTERS_MAX: usize = 64;
+
+/// Characters of a user name or a device's serial number.
+pub const CREDENTIAL_CHARACTERS_MAX: usize = 256;
 
 /// Why the operator's request was not carried out. The text after "hint: " is sent as the hint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -294,6 +298,12 @@ pub struct ClientView {
     pub rights: Vec<Right>,
     /// How it is known.
     pub trust: TrustView,
+    /// The user name that it may send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The serial number of the device that it may say it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     /// When it was registered.
     pub created: String,
 }
@@ -318,14 +328,16 @@ pub struct TrustView {
 }
 
 impl ClientView {
-    /// Shows a client that is known by `certificate` since `created`.
-    pub fn new(client: &Client, way: Way, certificate: &Certificate, created: UnixSeconds) -> Self {
+    /// Shows a client that is known by `certificate`.
+    pub fn new(registered: &RegisteredClient, certificate: &Certificate) -> Self {
+        let RegisteredClient { client, trust, credentials, registered_at } = registered;
+        let name = |known: &Option<KnownCredential>| known.as_ref().map(|known| known.name.clone());
         Self {
             name: client.name.to_string(),
             tenant: client.tenant.to_string(),
             rights: Right::list(client.rights),
             trust: TrustView {
-                kind: way,
+                kind: trust.kind.into(),
                 subject: certificate.subject.clone(),
                 issuer: certificate.issuer.clone(),
                 sha1: hex::encode(certificate.sha1),
@@ -333,7 +345,9 @@ impl ClientView {
                 not_before: utc(certificate.not_before),
                 not_after: utc(certificate.not_after),
             },
-            created: utc(created),
+            user: name(&credentials.user),
+            device: name(&credentials.device),
+            created: utc(*registered_at),
         }
     }
 }
@@ -351,6 +365,48 @@ pub struct NewClient {
     pub rights: Option<Vec<Right>>,
     /// How it shall be known.
     pub trust: NewTrust,
+    /// The user name that it may send with its requests.
+    #[serde(default)]
+    pub user: Option<NewCredential>,
+    /// The serial number of the device that it may say it is.
+    #[serde(default)]
+    pub device: Option<NewCredential>,
+}
+
+/// What a new client may say of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCredential {
+    /// Unique among those of its kind; 1 to [`CREDENTIAL_CHARACTERS_MAX`] characters.
+    pub name: String,
+    /// What proves it; a user has one, a device need not.
+    #[serde(default)]
+    pub password: Option<Password>,
+}
+
+/// A password on its way to being hashed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Password(String);
+
+impl Password {
+    /// Its bytes.
+    pub fn danger_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl Drop for Password {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// Shows nothing of it.
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password")
+    }
 }
 
 /// How a new client shall be known.

@@ -27,6 +27,7 @@ fn backup(dir: &Path) -> PathBuf {
         client: RegisteredClient {
             client: Client { name: "vc01".into(), tenant: Tenant::new("vc"), rights: Rights::default() },
             trust: Trust { kind: TrustKind::Pinned, certificate: vec![1] },
+            credentials: kms_core::KnownCredentials::default(),
             registered_at: 1,
         },
     });

@@ -56,9 +56,22 @@ impl Operator for Fake {
     async fn add_client(&self, new: NewClient) -> Result<ClientView, Denied> {
         let rights = new.rights.as_deref().map_or_else(Rights::default, operator::Right::only);
         let client = Client { name: new.name.as_str().into(), tenant: Tenant::new(&new.tenant), rights };
-        let (registration, certificate) = Registration::from_pem(client, new.trust.kind, &new.trust.pem)
-            .map_err(|error| Denied::Invalid(error.to_string()))?;
-        let view = ClientView::new(&registration.client, new.trust.kind, &certificate, 0);
+        let (registration, certificate) =
+            Registration::from_pem(client.clone(), new.trust.kind, &new.trust.pem)
+                .map_err(|error| Denied::Invalid(error.to_string()))?;
+        let name = |new: Option<operator::NewCredential>| {
+            new.map(|new| kms_core::KnownCredential { name: new.name, password_hash: None })
+        };
+        let registered = kms_core::RegisteredClient {
+            client,
+            trust: kms_core::Trust {
+                kind: new.trust.kind.into(),
+                certificate: registration.certificate.as_ref().to_vec(),
+            },
+            credentials: kms_core::KnownCredentials { user: name(new.user), device: name(new.device) },
+            registered_at: 0,
+        };
+        let view = ClientView::new(&registered, &certificate);
         match self.clients.lock().unwrap().insert(new.name, view.clone()) {
             None => Ok(view),
             Some(_) => Err(Denied::Conflict("the name is taken; hint: choose another".into())),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 use crate::http;
 
@@ -207,6 +208,10 @@ pub(crate) struct Client {
     pub(crate) tenant: String,
     pub(crate) rights: Vec<Right>,
     pub(crate) trust: Trust,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<String>,
     pub(crate) created: String,
 }
 
@@ -229,6 +234,31 @@ pub(crate) struct NewClient {
     pub(crate) tenant: String,
     pub(crate) rights: Vec<Right>,
     pub(crate) trust: NewTrust,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<NewCredential>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<NewCredential>,
+}
+
+/// What it may say of itself.
+#[derive(Clone, Serialize)]
+pub(crate) struct NewCredential {
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
+}
+
+/// Shows no password.
+impl std::fmt::Debug for NewCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewCredential").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Drop for NewCredential {
+    fn drop(&mut self) {
+        self.password.zeroize();
+    }
 }
 
 /// How it shall be known.

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use certs::{Inspected, PrivateKeyPem, Profile, Subject};
+use zeroize::Zeroizing;
 
 use super::pack::Pack;
 use super::{default_out, parse_name};
-use crate::admin::{Client, NewClient, NewTrust, Right, Way};
+use crate::admin::{Client, NewClient, NewCredential, NewTrust, Right, Way};
 use crate::init::KeyKindArgument;
 use crate::node::{Node, Which, public_address};
 use crate::print::{self, Format};
@@ -19,6 +20,7 @@ Examples:
   kms client add vc01 --issue
   kms client add vc02 --csr vc02.csr --tenant vc01   a second vCenter with the same keys
   kms client add backup --cert backup.pem --tenant vc01 --rights read
+  kms client add tape --issue --user tape --password-file tape.password
 
 In the vSphere Client, under Key Providers > Establish Trust > Make KMS trust vCenter:
   KMS certificate and private key      --issue
@@ -46,6 +48,9 @@ pub(super) struct Arguments {
     )]
     rights: Vec<Right>,
 
+    #[command(flatten)]
+    credentials: CredentialArguments,
+
     /// Where to write the trust pack [default: ./kms-trust-NAME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -60,6 +65,54 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     which: Which,
+}
+
+/// What the client sends with its requests beside its certificate.
+#[derive(Debug, clap::Args)]
+struct CredentialArguments {
+    /// The user name that it sends; what it sends must then be right, and need not be sent each time
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    user: Option<String>,
+    /// The file with that user's password; - is standard input
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
+    /// The serial number of the device that it says it is
+    #[arg(long, value_name = "NUMBER")]
+    device: Option<String>,
+    /// The file with that device's password, if it has one; - is standard input
+    #[arg(long, value_name = "FILE", requires = "device")]
+    device_password_file: Option<PathBuf>,
+}
+
+impl CredentialArguments {
+    /// User and device, their passwords read.
+    fn read(&self) -> anyhow::Result<(Option<NewCredential>, Option<NewCredential>)> {
+        let credential = |name: &Option<String>, file: &Option<PathBuf>| match name {
+            Some(name) => {
+                let password = file.as_deref().map(password).transpose()?;
+                anyhow::Ok(Some(NewCredential { name: name.clone(), password }))
+            }
+            None => Ok(None),
+        };
+        Ok((
+            credential(&self.user, &self.password_file)?,
+            credential(&self.device, &self.device_password_file)?,
+        ))
+    }
+}
+
+/// The first line of a file, or of standard input.
+fn password(path: &Path) -> anyhow::Result<String> {
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin()).context("reading the password from standard input")?
+    } else {
+        file::read_text(path)?
+    };
+    let text = Zeroizing::new(text);
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => bail!("{} holds no password in its first line. hint: write it there", path.display()),
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -103,12 +156,15 @@ pub(super) async fn run(arguments: Arguments, format: Format) -> anyhow::Result<
         Some(address) => address,
         None => public_address(&server_pem, node.settings()?.kmip.listen.port())?,
     };
+    let (user, device) = arguments.credentials.read()?;
     let client = admin
         .add_client(&NewClient {
             name: arguments.name,
             tenant,
             rights: arguments.rights,
             trust: NewTrust { kind: trusted.kind, pem: trusted.pem.clone() },
+            user,
+            device,
         })
         .await?;
     let pack =

@@ -263,6 +263,8 @@ mod tests {
                 not_before: String::new(),
                 not_after: String::new(),
             },
+            user: None,
+            device: None,
             created: String::new(),
         };
         let key = (way == Way::Issued).then_some(&issued.key_pem);

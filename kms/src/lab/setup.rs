@@ -382,6 +382,8 @@ pub(super) async fn make_known(
         tenant: (*tenant).to_owned(),
         rights: rights.to_vec(),
         trust: NewTrust { kind: Way::Issued, pem: file::read_text(&files.cert())? },
+        user: None,
+        device: None,
     };
     match admin.add_client(&new).await {
         Ok(client) => Ok(client),

@@ -7,7 +7,9 @@ use kmip::{Attribute, ProtocolVersion, tag};
 use ttlv::{Budget, ErrorKind, Item, Limits, Reader, Tag, Writer};
 
 use super::{Deferred, Event, Stage, Token};
-use crate::client::{Client, RegisteredClient, Rights, Tenant, Trust, TrustKind};
+use crate::client::{
+    Client, KnownCredential, KnownCredentials, RegisteredClient, Rights, Tenant, Trust, TrustKind,
+};
 use crate::{Id, Object, Record};
 
 const EVENTS: Tag = Tag::new(0x54_0001);
@@ -43,6 +45,10 @@ const STAGE: Tag = Tag::new(0x54_0031);
 const STREAM: Tag = Tag::new(0x54_001d);
 const PART: Tag = Tag::new(0x54_001e);
 const PRIVATE_KEY: Tag = Tag::new(0x54_001f);
+const USER: Tag = Tag::new(0x54_0032);
+const DEVICE: Tag = Tag::new(0x54_0033);
+const CREDENTIAL_NAME: Tag = Tag::new(0x54_0034);
+const PASSWORD_HASH: Tag = Tag::new(0x54_0035);
 
 /// What is in the log was within a request's limits when it went in, and checksums watch over it since. An entry gathers
 /// many requests, so nothing but the stack is guarded here: an entry that was acknowledged must never be too large to
@@ -429,7 +435,29 @@ pub(crate) fn write_client(writer: &mut Writer<'_>, registered: &RegisteredClien
         writer.enumeration(TRUST_KIND, registered.trust.kind.number());
         writer.byte_string(TRUST_CERTIFICATE, &registered.trust.certificate);
         writer.date_time(AT, registered.registered_at);
+        for (tag, credential) in
+            [(USER, &registered.credentials.user), (DEVICE, &registered.credentials.device)]
+        {
+            if let Some(credential) = credential {
+                writer.structure(tag, |writer| {
+                    writer.text_string(CREDENTIAL_NAME, &credential.name);
+                    if let Some(hash) = &credential.password_hash {
+                        writer.text_string(PASSWORD_HASH, hash);
+                    }
+                });
+            }
+        }
     });
+}
+
+fn read_credential(reader: &mut Reader<'_>, tag: Tag) -> Result<Option<KnownCredential>, ttlv::Error> {
+    let Some(item) = reader.optional(tag)? else { return Ok(None) };
+    let mut reader = item.structure()?;
+    let name = reader.required(CREDENTIAL_NAME)?.text_string()?.to_owned();
+    let hash = reader.optional(PASSWORD_HASH)?;
+    let password_hash = hash.map(|item| item.text_string().map(str::to_owned)).transpose()?;
+    reader.finish()?;
+    Ok(Some(KnownCredential { name, password_hash }))
 }
 
 /// Reads what [`write_client`] made.
@@ -451,8 +479,12 @@ fn read_client(item: &Item<'_>) -> Result<RegisteredClient, ttlv::Error> {
         certificate: reader.required(TRUST_CERTIFICATE)?.byte_string()?.to_vec(),
     };
     let registered_at = reader.required(AT)?.date_time()?;
+    // Clients of older logs have none.
+    let user = read_credential(&mut reader, USER)?;
+    let device = read_credential(&mut reader, DEVICE)?;
     reader.finish()?;
-    Ok(RegisteredClient { client: Client { name, tenant, rights }, trust, registered_at })
+    let credentials = KnownCredentials { user, device };
+    Ok(RegisteredClient { client: Client { name, tenant, rights }, trust, credentials, registered_at })
 }
 
 fn write_id(writer: &mut Writer<'_>, id: Id) {

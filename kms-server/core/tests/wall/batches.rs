@@ -173,6 +173,19 @@ fn a_client_that_sends_a_correlation_value_is_given_one_of_ours_and_another_each
 }
 
 #[test]
+fn an_attestation_is_refused_as_failed_and_being_able_to_attest_is_not() {
+    let mut w = World::new();
+    let attestation = "Authentication { Credential { CredentialType=Attestation CredentialValue { \
+                       Nonce { NonceID=0x01 NonceValue=0x02 } AttestationType=TPMQuote AttestationMeasurement=0x03 } } }";
+    let answer = w.ask_with(attestation, &format!("{} DiscoverVersions {{}}", create("")));
+    assert_eq!(statuses(&answer), [S::OperationFailed, S::OperationFailed]);
+    assert_eq!(answer.audit[0].result_reason, Some(R::AttestationFailed));
+    assert!(w.objects.is_empty());
+    let answer = w.ask_with("AttestationCapableIndicator=true", "DiscoverVersions {}");
+    assert_eq!(statuses(&answer), [S::Success]);
+}
+
+#[test]
 fn a_time_stamp_of_any_skew_is_tolerated() {
     let mut w = World::new();
     for time in ["@0", "@-5", "@9223372036854775807"] {

@@ -3,8 +3,8 @@
 use kmip::enumeration::{ObjectType, ResultReason as R, ResultStatus as S, State};
 use kmip::{ProtocolVersion, RequestMessage, ResponseMessage};
 use kms_core::{
-    ANSWERS_S_MAX, Client, Draft, Event, Id, Objects, Outcome, Record, RegisteredClient, Rights, Tenant,
-    Trust, TrustKind, refuse_all, refuse_message,
+    ANSWERS_S_MAX, Client, Draft, Event, Id, KnownCredential, KnownCredentials, Objects, Outcome, Record,
+    RegisteredClient, Rights, Tenant, Trust, TrustKind, refuse_all, refuse_message,
 };
 use proptest::prelude::*;
 
@@ -18,7 +18,18 @@ fn id(number: u8) -> Id {
 fn client(name: &str, at: i64) -> Event {
     let client = Client { name: name.into(), tenant: Tenant::new("vsphere"), rights: Rights::default() };
     let trust = Trust { kind: TrustKind::Pinned, certificate: vec![1, 2, 3] };
-    Event::ClientRegistered { client: RegisteredClient { client, trust, registered_at: at } }
+    Event::ClientRegistered {
+        client: RegisteredClient { client, trust, credentials: known_credentials(at), registered_at: at },
+    }
+}
+
+/// None, or a user and a device, as the time has it.
+fn known_credentials(at: i64) -> KnownCredentials {
+    let known = |name: &str, hash: Option<&str>| {
+        let password_hash = hash.map(str::to_owned);
+        (at % 2 == 1).then(|| KnownCredential { name: name.to_owned(), password_hash })
+    };
+    KnownCredentials { user: known("fred", Some("scrypt$1$1$1$00$00")), device: known("serial", None) }
 }
 
 fn created(number: u8, at: i64) -> Event {
