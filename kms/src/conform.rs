@@ -38,7 +38,7 @@ Examples:
   kms conform cases 127.0.0.1:5696 --cert cert.pem --key key.pem --ca ca.pem
   kms conform cases kms1:5696 … --only SKLC --only SKFF/1.4   a family, and one at one version
   kms conform cases kms1:5696 … --show SKLC-M-1-14            one case with all its messages
-  kms conform cases kms1:5696 … --https kms1:5695 --encoding json   all of them over HTTPS, as JSON
+  kms conform cases kms1:5696 … --https kms1:5695 --encoding json   all over HTTPS, as JSON
   kms conform cases kms1:5696 … --clean -o json               after a run that was interrupted
   kms conform cases kms1:5696 kms2:5696 …                     each request at the next node
 

@@ -58,13 +58,16 @@ pub struct NewClient {
     tenant: String,
     rights: Vec<Right>,
     way: Way,
+    user: Option<(String, String)>,
+    device: Option<(String, String)>,
 }
 
 impl NewClient {
     /// A client of this name, in the tenant of the same name.
     pub fn named(name: impl Into<String>) -> Self {
         let name = name.into();
-        Self { tenant: name.clone(), name, rights: Right::ALL.to_vec(), way: Way::Issued }
+        let (user, device) = (None, None);
+        Self { tenant: name.clone(), name, rights: Right::ALL.to_vec(), way: Way::Issued, user, device }
     }
 
     /// Whose objects it uses.
@@ -76,6 +79,18 @@ impl NewClient {
     /// What it may do.
     pub fn rights(mut self, rights: impl Into<Vec<Right>>) -> Self {
         self.rights = rights.into();
+        self
+    }
+
+    /// The user name and password that it may send.
+    pub fn user(mut self, name: &str, password: &str) -> Self {
+        self.user = Some((name.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// The serial number and password of the device that it may say it is.
+    pub fn device(mut self, serial_number: &str, password: &str) -> Self {
+        self.device = Some((serial_number.to_owned(), password.to_owned()));
         self
     }
 
@@ -127,8 +142,18 @@ impl NewClient {
     pub(crate) fn body(&self, trusted_pem: &str) -> String {
         let rights: Vec<_> = self.rights.iter().map(|right| right.as_str()).collect();
         let trust = serde_json::json!({ "kind": self.way.as_str(), "pem": trusted_pem });
-        serde_json::json!({ "name": self.name, "tenant": self.tenant, "rights": rights, "trust": trust })
-            .to_string()
+        let credential = |known: &Option<(String, String)>| {
+            known.as_ref().map(|(name, password)| serde_json::json!({ "name": name, "password": password }))
+        };
+        serde_json::json!({
+            "name": self.name,
+            "tenant": self.tenant,
+            "rights": rights,
+            "trust": trust,
+            "user": credential(&self.user),
+            "device": credential(&self.device),
+        })
+        .to_string()
     }
 }
 
