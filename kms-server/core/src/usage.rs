@@ -12,7 +12,8 @@ use kmip::object::{KeyMaterial, KeyValue};
 use kmip::{ManagedObject, Secret, StandardAttribute, tag};
 use ttlv::Value;
 
-use crate::cryptography::{AsymmetricForm, AsymmetricKey, CryptographyError};
+use crate::cryptography::{Cryptography, CryptographyError};
+use crate::key_format::{self, Der};
 use crate::operations::Call;
 use crate::{Object, Refusal, usage_limits, wrapping};
 
@@ -247,28 +248,21 @@ impl InUse {
         }
     }
 
-    /// One half of a pair, as its DER.
-    pub(crate) fn asymmetric(&self) -> Result<AsymmetricKey<'_>, Refusal> {
-        let id = self.object.id;
+    /// One half of a pair, or the key of a certificate, as its DER; one that is kept as its numbers is written so.
+    pub(crate) fn asymmetric(&self, cryptography: &dyn Cryptography) -> Result<Der, Refusal> {
         self.check_unwrapped()?;
-        let (block, private) = match &self.material {
-            ManagedObject::Certificate { certificate_value, .. } => {
-                return Ok(AsymmetricKey { form: AsymmetricForm::Certificate, der: certificate_value });
+        if let Some(der) = key_format::der(&self.material, cryptography)? {
+            return Ok(der);
+        }
+        match &self.material {
+            ManagedObject::PrivateKey(block) | ManagedObject::PublicKey(block) => {
+                Err(form(block.key_format_type))
             }
-            ManagedObject::PrivateKey(block) => (block, true),
-            ManagedObject::PublicKey(block) => (block, false),
-            _ => return Err(Refusal::permission_denied(format!("{id} is a {}", self.object.object_type))),
-        };
-        let form_of_bytes = match (block.key_format_type, private) {
-            (KeyFormatType::Pkcs1, true) => AsymmetricForm::Pkcs1Private,
-            (KeyFormatType::Pkcs1, false) => AsymmetricForm::Pkcs1Public,
-            (KeyFormatType::Pkcs8, true) => AsymmetricForm::Pkcs8,
-            (KeyFormatType::EcPrivateKey, true) => AsymmetricForm::EcPrivate,
-            (KeyFormatType::X509, false) => AsymmetricForm::SubjectPublicKeyInfo,
-            (other, _) => return Err(form(other)),
-        };
-        let bytes = block.plain_bytes().ok_or_else(|| form(block.key_format_type))?;
-        Ok(AsymmetricKey { form: form_of_bytes, der: bytes.danger_bytes() })
+            _ => Err(Refusal::permission_denied(format!(
+                "{} is a {}",
+                self.object.id, self.object.object_type
+            ))),
+        }
     }
 }
 

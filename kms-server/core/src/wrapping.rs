@@ -313,7 +313,7 @@ fn encrypt(
     let cryptography = call.context.cryptography;
     if key.object.object_type == ObjectType::PublicKey {
         let padding = cipher::rsa_padding(parameters)?;
-        return Ok((cryptography.encrypt_to(&key.asymmetric()?, &padding, plain)?, None));
+        return Ok((cryptography.encrypt_to(&key.asymmetric(cryptography)?.key(), &padding, plain)?, None));
     }
     let parameters = with_tag_length(parameters.clone());
     let form = Form::of(key, &parameters)?;
@@ -342,7 +342,7 @@ fn decrypt(
     let cryptography = call.context.cryptography;
     if key.object.object_type == ObjectType::PrivateKey {
         let padding = cipher::rsa_padding(parameters)?;
-        return Ok(cryptography.decrypt_with(&key.asymmetric()?, &padding, wrapped)?);
+        return Ok(cryptography.decrypt_with(&key.asymmetric(cryptography)?.key(), &padding, wrapped)?);
     }
     let form = Form::of(key, &with_tag_length(parameters.clone()))?;
     if form.iv != Iv::None && iv.is_empty() {

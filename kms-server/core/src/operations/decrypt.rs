@@ -30,7 +30,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let cryptography = call.context.cryptography;
     let plain = if key.algorithm(&parameters) == Some(CryptographicAlgorithm::Rsa) {
         let padding = cipher::rsa_padding(&parameters)?;
-        cryptography.decrypt_with(&key.asymmetric()?, &padding, data)?
+        cryptography.decrypt_with(&key.asymmetric(cryptography)?.key(), &padding, data)?
     } else {
         let form = cipher::Form::of(&key, &parameters)?;
         let iv = iv(request, &form)?;

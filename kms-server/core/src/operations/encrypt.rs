@@ -31,7 +31,7 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let cryptography = call.context.cryptography;
     if key.algorithm(&parameters) == Some(CryptographicAlgorithm::Rsa) {
         let padding = cipher::rsa_padding(&parameters)?;
-        let encrypted = cryptography.encrypt_to(&key.asymmetric()?, &padding, data)?;
+        let encrypted = cryptography.encrypt_to(&key.asymmetric(cryptography)?.key(), &padding, data)?;
         return Ok(Response { unique_identifier, data: Some(Secret::new(encrypted)), ..Response::default() });
     }
     let form = form(&key, &parameters, call)?;

@@ -25,8 +25,9 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             match signature::in_parts(advance, request.digested_data.as_ref(), call)? {
                 Step::Further(value) => (None, Some(value)),
                 Step::Digested { advance, kind, digest } => {
-                    let key = advance.key()?.asymmetric()?;
-                    let signature = call.context.cryptography.sign(&key, &kind, Signed::Digest(&digest))?;
+                    let cryptography = call.context.cryptography;
+                    let key = advance.key()?.asymmetric(cryptography)?;
+                    let signature = cryptography.sign(&key.key(), &kind, Signed::Digest(&digest))?;
                     (Some(signature), None)
                 }
             };
@@ -37,7 +38,8 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let key = call.use_key(request.unique_identifier.as_deref(), Purpose::Sign, bytes.len())?;
     let parameters = key.parameters(request.cryptographic_parameters.as_ref())?;
     let kind = signature::kind(&key, &parameters, matches!(signed, Signed::Digest(_)))?;
-    let signature = call.context.cryptography.sign(&key.asymmetric()?, &kind, signed)?;
+    let cryptography = call.context.cryptography;
+    let signature = cryptography.sign(&key.asymmetric(cryptography)?.key(), &kind, signed)?;
     Ok(Response {
         unique_identifier: key.object.id.to_string(),
         signature_data: Some(signature),

@@ -27,9 +27,10 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
                 Step::Further(value) => (None, Some(value)),
                 Step::Digested { advance, kind, digest } => {
                     let given = advance.remembered.checked.as_ref().ok_or_else(missing)?;
-                    let key = advance.key()?.asymmetric()?;
+                    let cryptography = call.context.cryptography;
+                    let key = advance.key()?.asymmetric(cryptography)?;
                     let digest = Signed::Digest(&digest);
-                    let valid = call.context.cryptography.verify(&key, &kind, digest, given)?;
+                    let valid = cryptography.verify(&key.key(), &kind, digest, given)?;
                     (Some(data::indicator(valid)), None)
                 }
             };
@@ -40,7 +41,8 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     let key = call.use_key(request.unique_identifier.as_deref(), Purpose::Verify, 0)?;
     let parameters = key.parameters(request.cryptographic_parameters.as_ref())?;
     let kind = signature::kind(&key, &parameters, matches!(signed, Signed::Digest(_)))?;
-    let valid = call.context.cryptography.verify(&key.asymmetric()?, &kind, signed, given)?;
+    let cryptography = call.context.cryptography;
+    let valid = cryptography.verify(&key.asymmetric(cryptography)?.key(), &kind, signed, given)?;
     Ok(Response {
         unique_identifier: key.object.id.to_string(),
         validity_indicator: Some(data::indicator(valid)),

@@ -283,3 +283,29 @@ fn a_private_key_is_given_in_a_container_with_the_certificates_that_it_is_linked
     w.done("Revoke { UniqueIdentifier=$3 RevocationReason { RevocationReasonCode=Superseded } }");
     w.refused(get, R::PermissionDenied);
 }
+
+#[test]
+fn a_key_that_is_kept_as_its_numbers_is_used_like_any_other() {
+    let mut w = World::new();
+    let register = |object: &str, format: &str, mask: i32, numbers: &str| {
+        format!(
+            "Register {{ ObjectType={object} TemplateAttribute {{ \"Cryptographic Usage Mask\"={mask} \"Activation Date\"=@5 }} \
+             {object} {{ KeyBlock {{ KeyFormatType={format} KeyValue {{ KeyMaterial {{ {numbers} }} }} \
+             CryptographicAlgorithm=RSA CryptographicLength=64 }} }} }}"
+        )
+    };
+    let number = "0x0102030405060708";
+    let private = format!("Modulus={number} PrivateExponent={number}");
+    w.done(&register("PrivateKey", "TransparentRSAPrivateKey", 1, &private));
+    let public = format!("Modulus={number} PublicExponent={number}");
+    w.done(&register("PublicKey", "TransparentRSAPublicKey", 2, &public));
+    let parameters = "CryptographicParameters { PaddingMethod=PSS HashingAlgorithm=SHA_256 }";
+    let signed = w.done(&format!("Sign {{ UniqueIdentifier=$1 {parameters} Data=0x00 }}"));
+    let text = crate::common::written(&signed, w.version, &mut w.names.clone());
+    let signature = text.split("SignatureData=").nth(1).unwrap().split_whitespace().next().unwrap();
+    let verified = w.done(&format!(
+        "SignatureVerify {{ UniqueIdentifier=$2 {parameters} Data=0x00 SignatureData={signature} }}"
+    ));
+    let text = crate::common::written(&verified, w.version, &mut w.names.clone());
+    assert!(text.contains("ValidityIndicator=Valid"), "{text}");
+}

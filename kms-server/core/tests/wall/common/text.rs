@@ -207,7 +207,12 @@ impl<'a> Source<'a> {
         if self.takes("0x") {
             let digits =
                 if self.rest.starts_with(|c: char| c.is_ascii_hexdigit()) { self.word() } else { "" };
-            return Value::ByteString(unhex(digits));
+            return match holder {
+                tag::MODULUS | tag::PRIVATE_EXPONENT | tag::PUBLIC_EXPONENT => {
+                    Value::BigInteger(unhex(digits))
+                }
+                _ => Value::ByteString(unhex(digits)),
+            };
         }
         if self.rest.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
             return match self.number() {
