@@ -21,15 +21,20 @@ const CASES_MIN: usize = 400;
 /// A lab, its programs built before it counts the time that a server takes to start.
 async fn lab(nodes: usize) -> Lab {
     lab::programs();
-    if nodes == 1 { Lab::start().await } else { Lab::builder().nodes(nodes).cluster().start().await }
+    let builder = Lab::builder().nodes(nodes).https();
+    if nodes == 1 { builder.start().await } else { builder.cluster().start().await }
 }
 
-/// `kms conform` with the lab's client, as JSON.
-async fn conform(lab: &Lab, cases: &Path, addresses: &[String]) -> Output {
+/// `kms conform` with the lab's client at all nodes, as JSON; cases of the HTTPS profiles run there.
+async fn conform(lab: &Lab, cases: &Path) -> Output {
     let files = tempfile::tempdir().unwrap();
     let client = lab.client();
     let mut command = Command::new(&lab::programs().kms);
-    command.arg("conform").arg(cases).args(addresses).args(["-o", "json"]);
+    command.arg("conform").arg(cases).args(["-o", "json"]);
+    for node in lab.nodes() {
+        command.arg(node.kmip_address.to_string());
+        command.arg(format!("--https={}", node.https_address));
+    }
     for (option, pem) in [("--cert", &client.cert_pem), ("--key", &client.key_pem), ("--ca", &client.ca_pem)]
     {
         let file = files.path().join(option.trim_start_matches('-'));
@@ -42,11 +47,6 @@ async fn conform(lab: &Lab, cases: &Path, addresses: &[String]) -> Output {
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
-}
-
-/// The addresses of all nodes.
-fn addresses(lab: &Lab) -> Vec<String> {
-    lab.nodes().iter().map(|node| node.kmip_address.to_string()).collect()
 }
 
 /// The report that `kms conform` printed.
@@ -83,7 +83,7 @@ async fn every_published_case_passes_at_one_node_but_those_that_cannot() {
     let lab = lab(1).await;
     // The second run proves that the first left no name behind.
     for _ in 0..2 {
-        let report = report(&conform(&lab, &folder, &addresses(&lab)).await, &cases);
+        let report = report(&conform(&lab, &folder).await, &cases);
         check(&report, &[]);
         let page = page::page(&report);
         if std::env::var("CONFORMANCE").is_ok_and(|it| it == "write") {
@@ -98,7 +98,7 @@ async fn every_published_case_passes_at_three_nodes_with_each_request_at_another
     let Some(folder) = vectors() else { return };
     let cases = case::all(&folder).unwrap();
     let lab = lab(3).await;
-    check(&report(&conform(&lab, &folder, &addresses(&lab)).await, &cases), &[]);
+    check(&report(&conform(&lab, &folder).await, &cases), &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,13 +129,12 @@ async fn a_difference_is_found_and_a_server_that_is_not_there_is_told_from_one_t
     let cases = tempfile::tempdir().unwrap();
     std::fs::write(cases.path().join("X-M-1-14.xml"), IMPOSSIBLE).unwrap();
     let lab = lab(1).await;
-    let address = addresses(&lab);
-    let output = conform(&lab, cases.path(), &address).await;
+    let output = conform(&lab, cases.path()).await;
     assert_eq!(output.status.code(), Some(1));
     let report = json(&output);
     assert_eq!(report["failed"], 1, "{report}");
     assert_eq!(report["cases"][0]["difference"]["path"], "response 1, item 1, Result Status");
     lab.node(0).kill().await;
-    let output = conform(&lab, cases.path(), &address).await;
+    let output = conform(&lab, cases.path()).await;
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
 }
