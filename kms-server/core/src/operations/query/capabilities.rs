@@ -5,7 +5,7 @@ use kmip::tag;
 use ttlv::{Node, Value};
 
 /// Whether Init Indicator, Final Indicator and Correlation Value are understood.
-const STREAMING: bool = false;
+const STREAMING: bool = true;
 
 /// The Capability Information of a server with these operations, in the order of table 42. Fields of later versions are
 /// left out where the answer is written.
@@ -19,7 +19,7 @@ pub(super) fn all(operations: &[Operation]) -> Value {
         Node::new(tag::ATTESTATION_CAPABILITY,    Value::Boolean(false)),
         Node::new(tag::BATCH_UNDO_CAPABILITY,     Value::Boolean(true)),
         Node::new(tag::BATCH_CONTINUE_CAPABILITY, Value::Boolean(true)),
-        // What comes wrapped is kept so.
+        // What comes wrapped is kept so, and opened where a Get wants it.
         Node::new(tag::UNWRAP_MODE,               Value::Enumeration(UnwrapMode::NotProcessed.number())),
         // Attributes stay, and sealed material stays on disk until the log behind it is purged.
         Node::new(tag::DESTROY_ACTION,            Value::Enumeration(DestroyAction::KeyMaterialDeleted.number())),
