@@ -6,7 +6,7 @@ mod profiles;
 use kmip::enumeration::{ClientRegistrationMethod, ObjectType, Operation, QueryFunction, RngAlgorithm};
 use kmip::operations::TYPED;
 use kmip::operations::query::{Request, Response};
-use kmip::{ProtocolVersion, tag};
+use kmip::tag;
 use ttlv::{Node, Value};
 
 use super::Call;
@@ -23,8 +23,12 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
     }
     let mut response = Response::default();
     for function in &request.query_functions {
-        check_known(*function, call.version)?;
         match function {
+            QueryFunction::Unknown(number) => {
+                return Err(Refusal::invalid_field(format!("Query Function 0x{number:08x} is unknown")));
+            }
+            // Clients ask for what they know whichever version they speak; nothing is said of it in one that lacks it.
+            later if later.introduced() > call.version => {}
             QueryFunction::QueryOperations => {
                 let known = TYPED.iter().filter(|operation| operation.introduced() <= call.version);
                 response.operations = known.copied().collect();
@@ -62,21 +66,8 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
             | QueryFunction::QueryExtensionList
             | QueryFunction::QueryExtensionMap
             | QueryFunction::QueryAttestationTypes
-            | QueryFunction::QueryValidations
-            | QueryFunction::Unknown(_) => {}
+            | QueryFunction::QueryValidations => {}
         }
     }
     Ok(response)
-}
-
-fn check_known(function: QueryFunction, version: ProtocolVersion) -> Result<(), Refusal> {
-    match function {
-        QueryFunction::Unknown(number) => {
-            Err(Refusal::invalid_field(format!("Query Function 0x{number:08x} is unknown")))
-        }
-        function if function.introduced() > version => {
-            Err(Refusal::invalid_field(format!("KMIP {version} has no {function}")))
-        }
-        _ => Ok(()),
-    }
 }
