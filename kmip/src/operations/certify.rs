@@ -2,7 +2,8 @@
 
 use ttlv::{Error, Reader, Writer};
 
-use super::{Payload, optional_id, required_id, write_id};
+use super::alike::names_a_new_object;
+use super::{Payload, optional_id, optional_template, write_id, write_template};
 use crate::absent::optional_bytes;
 use crate::enumeration::CertificateRequestType;
 use crate::{ProtocolVersion, TemplateAttribute, tag};
@@ -26,16 +27,14 @@ impl Payload for Request {
             unique_identifier: optional_id(reader)?,
             certificate_request_type: read_type(reader)?,
             certificate_request: optional_bytes(reader, tag::CERTIFICATE_REQUEST)?,
-            template_attribute: read_template(reader)?,
+            template_attribute: optional_template(reader)?,
         })
     }
 
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
         write_id(writer, self.unique_identifier.as_deref());
         write_request(writer, self.certificate_request_type, self.certificate_request.as_deref());
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
+        write_template(writer, self.template_attribute.as_ref(), version);
     }
 
     fn unique_identifier(&self) -> Option<&str> {
@@ -43,31 +42,7 @@ impl Payload for Request {
     }
 }
 
-/// KMIP 1.4 table 185.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// The certificate.
-    pub unique_identifier: String,
-    /// Attributes that the server set of its own accord.
-    pub template_attribute: Option<TemplateAttribute>,
-}
-
-impl Payload for Response {
-    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
-        Ok(Self { unique_identifier: required_id(reader)?, template_attribute: read_template(reader)? })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
-        write_id(writer, Some(&self.unique_identifier));
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
-    }
-
-    fn unique_identifier(&self) -> Option<&str> {
-        Some(&self.unique_identifier)
-    }
-}
+names_a_new_object!("KMIP 1.4 table 185.", "The certificate.");
 
 pub(super) fn read_type(reader: &mut Reader<'_>) -> Result<Option<CertificateRequestType>, Error> {
     let item = reader.optional(tag::CERTIFICATE_REQUEST_TYPE)?;
@@ -85,8 +60,4 @@ pub(super) fn write_request(
     if let Some(request) = request {
         writer.byte_string(tag::CERTIFICATE_REQUEST, request);
     }
-}
-
-pub(super) fn read_template(reader: &mut Reader<'_>) -> Result<Option<TemplateAttribute>, Error> {
-    reader.optional(tag::TEMPLATE_ATTRIBUTE)?.map(|item| TemplateAttribute::read(&item)).transpose()
 }

@@ -2,7 +2,7 @@
 
 use ttlv::{Error, Reader, Writer};
 
-use super::{Payload, required_id, write_id};
+use super::{Payload, optional_template, required_id, write_id, write_template};
 use crate::enumeration::ObjectType;
 use crate::{ProtocolVersion, TemplateAttribute, tag};
 
@@ -45,19 +45,14 @@ impl Payload for Response {
         Ok(Self {
             object_type: ObjectType::from_number(reader.required(tag::OBJECT_TYPE)?.enumeration()?),
             unique_identifier: required_id(reader)?,
-            template_attribute: reader
-                .optional(tag::TEMPLATE_ATTRIBUTE)?
-                .map(|item| TemplateAttribute::read(&item))
-                .transpose()?,
+            template_attribute: optional_template(reader)?,
         })
     }
 
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
         writer.enumeration(tag::OBJECT_TYPE, self.object_type.number());
         write_id(writer, Some(&self.unique_identifier));
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
+        write_template(writer, self.template_attribute.as_ref(), version);
     }
 
     fn unique_identifier(&self) -> Option<&str> {

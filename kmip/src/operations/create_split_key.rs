@@ -2,7 +2,7 @@
 
 use ttlv::{Error, Reader, Writer};
 
-use super::{Payload, optional_id, write_id};
+use super::{Payload, optional_id, optional_template, write_id, write_template};
 use crate::enumeration::{ObjectType, SplitKeyMethod};
 use crate::{ProtocolVersion, TemplateAttribute, tag};
 
@@ -39,10 +39,7 @@ impl Payload for Request {
                 .optional(tag::PRIME_FIELD_SIZE)?
                 .map(|item| item.big_integer().map(<[u8]>::to_vec))
                 .transpose()?,
-            template_attribute: reader
-                .optional(tag::TEMPLATE_ATTRIBUTE)?
-                .map(|item| TemplateAttribute::read(&item))
-                .transpose()?,
+            template_attribute: optional_template(reader)?,
         })
     }
 
@@ -55,9 +52,7 @@ impl Payload for Request {
         if let Some(size) = &self.prime_field_size {
             writer.big_integer(tag::PRIME_FIELD_SIZE, size);
         }
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
+        write_template(writer, self.template_attribute.as_ref(), version);
     }
 
     fn unique_identifier(&self) -> Option<&str> {
@@ -80,18 +75,13 @@ impl Payload for Response {
         while let Some(id) = optional_id(reader)? {
             unique_identifiers.push(id);
         }
-        let template_attribute = reader
-            .optional(tag::TEMPLATE_ATTRIBUTE)?
-            .map(|item| TemplateAttribute::read(&item))
-            .transpose()?;
+        let template_attribute = optional_template(reader)?;
         Ok(Self { unique_identifiers, template_attribute })
     }
 
     fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
         self.unique_identifiers.iter().for_each(|id| write_id(writer, Some(id)));
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
+        write_template(writer, self.template_attribute.as_ref(), version);
     }
 
     /// The first part, which the ID Placeholder stands for.

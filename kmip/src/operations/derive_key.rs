@@ -2,6 +2,7 @@
 
 use ttlv::{Error, Item, Reader, Value, Writer};
 
+use super::alike::names_a_new_object;
 use super::{Payload, optional_parameters, required_id, write_id, write_parameters};
 use crate::absent::{optional_bytes, optional_secret};
 use crate::enumeration::{DerivationMethod, ObjectType};
@@ -102,34 +103,4 @@ impl Payload for Request {
     }
 }
 
-/// KMIP 1.4 table 181.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// The new object.
-    pub unique_identifier: String,
-    /// Attributes that the server set of its own accord.
-    pub template_attribute: Option<TemplateAttribute>,
-}
-
-impl Payload for Response {
-    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
-        Ok(Self {
-            unique_identifier: required_id(reader)?,
-            template_attribute: reader
-                .optional(tag::TEMPLATE_ATTRIBUTE)?
-                .map(|item| TemplateAttribute::read(&item))
-                .transpose()?,
-        })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
-        write_id(writer, Some(&self.unique_identifier));
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
-    }
-
-    fn unique_identifier(&self) -> Option<&str> {
-        Some(&self.unique_identifier)
-    }
-}
+names_a_new_object!("KMIP 1.4 table 181.", "The new object.");

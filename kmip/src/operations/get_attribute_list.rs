@@ -2,29 +2,11 @@
 
 use ttlv::{Error, Reader, Writer};
 
-use super::{Payload, optional_id, required_id, write_id};
+use super::alike::names_an_object;
+use super::{Payload, required_id, write_id};
 use crate::{AttributeName, ProtocolVersion};
 
-/// KMIP 1.4 table 198.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Request {
-    /// The object; the ID Placeholder where absent.
-    pub unique_identifier: Option<String>,
-}
-
-impl Payload for Request {
-    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
-        Ok(Self { unique_identifier: optional_id(reader)? })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
-        write_id(writer, self.unique_identifier.as_deref());
-    }
-
-    fn unique_identifier(&self) -> Option<&str> {
-        self.unique_identifier.as_deref()
-    }
-}
+names_an_object!("KMIP 1.4 table 198.");
 
 /// KMIP 1.4 table 199.
 #[derive(Clone, Debug, PartialEq)]

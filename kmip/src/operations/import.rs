@@ -2,6 +2,7 @@
 
 use ttlv::{Error, Reader, Writer};
 
+use super::alike::names_the_object;
 use super::{Payload, read_object, required_id, write_id};
 use crate::absent::optional_boolean;
 use crate::enumeration::KeyWrapType;
@@ -55,23 +56,4 @@ impl Payload for Request {
     }
 }
 
-/// KMIP 1.4 table 254.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// What the object is called here.
-    pub unique_identifier: String,
-}
-
-impl Payload for Response {
-    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
-        Ok(Self { unique_identifier: required_id(reader)? })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
-        write_id(writer, Some(&self.unique_identifier));
-    }
-
-    fn unique_identifier(&self) -> Option<&str> {
-        Some(&self.unique_identifier)
-    }
-}
+names_the_object!("KMIP 1.4 table 254.", "What the object is called here.");

@@ -2,7 +2,8 @@
 
 use ttlv::{Error, Reader, Writer};
 
-use super::{Payload, optional_id, required_id, write_id};
+use super::alike::names_a_new_object;
+use super::{Payload, optional_id, optional_template, required_id, write_id, write_template};
 use crate::enumeration::{ObjectType, SecretDataType};
 use crate::{ProtocolVersion, TemplateAttribute, tag};
 
@@ -33,10 +34,7 @@ impl Payload for Request {
                 .optional(tag::SECRET_DATA_TYPE)?
                 .map(|item| item.enumeration().map(SecretDataType::from_number))
                 .transpose()?,
-            template_attribute: reader
-                .optional(tag::TEMPLATE_ATTRIBUTE)?
-                .map(|item| TemplateAttribute::read(&item))
-                .transpose()?,
+            template_attribute: optional_template(reader)?,
         })
     }
 
@@ -46,9 +44,7 @@ impl Payload for Request {
         if let Some(secret_data_type) = self.secret_data_type {
             writer.enumeration(tag::SECRET_DATA_TYPE, secret_data_type.number());
         }
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
+        write_template(writer, self.template_attribute.as_ref(), version);
     }
 
     /// The first part.
@@ -57,34 +53,4 @@ impl Payload for Request {
     }
 }
 
-/// KMIP 1.4 table 250.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// The object made of the parts.
-    pub unique_identifier: String,
-    /// Attributes that the server set of its own accord.
-    pub template_attribute: Option<TemplateAttribute>,
-}
-
-impl Payload for Response {
-    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
-        Ok(Self {
-            unique_identifier: required_id(reader)?,
-            template_attribute: reader
-                .optional(tag::TEMPLATE_ATTRIBUTE)?
-                .map(|item| TemplateAttribute::read(&item))
-                .transpose()?,
-        })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
-        write_id(writer, Some(&self.unique_identifier));
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
-    }
-
-    fn unique_identifier(&self) -> Option<&str> {
-        Some(&self.unique_identifier)
-    }
-}
+names_a_new_object!("KMIP 1.4 table 250.", "The object made of the parts.");

@@ -2,6 +2,7 @@
 
 pub mod activate;
 pub mod add_attribute;
+mod alike;
 pub mod archive;
 pub mod cancel;
 pub mod certify;
@@ -48,7 +49,7 @@ use ttlv::{Error, Item, Node, Reader, Value, Writer};
 
 use crate::attribute::gate;
 use crate::enumeration::Operation;
-use crate::{AttributeName, ManagedObject, ProtocolVersion, tag};
+use crate::{AttributeName, ManagedObject, ProtocolVersion, TemplateAttribute, tag};
 
 pub use pair::{NewPair, PairTemplates};
 pub use part::Part;
@@ -288,6 +289,16 @@ fn required_id(reader: &mut Reader<'_>) -> Result<String, Error> {
 fn write_id(writer: &mut Writer<'_>, id: Option<&str>) {
     if let Some(id) = id {
         writer.text_string(tag::UNIQUE_IDENTIFIER, id);
+    }
+}
+
+fn optional_template(reader: &mut Reader<'_>) -> Result<Option<TemplateAttribute>, Error> {
+    reader.optional(tag::TEMPLATE_ATTRIBUTE)?.map(|item| TemplateAttribute::read(&item)).transpose()
+}
+
+fn write_template(writer: &mut Writer<'_>, template: Option<&TemplateAttribute>, version: ProtocolVersion) {
+    if let Some(template) = template {
+        template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
     }
 }
 

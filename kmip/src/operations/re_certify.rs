@@ -2,8 +2,9 @@
 
 use ttlv::{Error, Reader, Writer};
 
-use super::certify::{read_template, read_type, write_request};
-use super::{Payload, optional_id, required_id, write_id};
+use super::alike::names_a_new_object;
+use super::certify::{read_type, write_request};
+use super::{Payload, optional_id, optional_template, write_id, write_template};
 use crate::absent::optional_bytes;
 use crate::enumeration::CertificateRequestType;
 use crate::{ProtocolVersion, TemplateAttribute, tag};
@@ -30,7 +31,7 @@ impl Payload for Request {
             certificate_request_type: read_type(reader)?,
             certificate_request: optional_bytes(reader, tag::CERTIFICATE_REQUEST)?,
             offset: reader.optional(tag::OFFSET)?.map(|item| item.interval()).transpose()?,
-            template_attribute: read_template(reader)?,
+            template_attribute: optional_template(reader)?,
         })
     }
 
@@ -40,9 +41,7 @@ impl Payload for Request {
         if let Some(seconds) = self.offset {
             writer.interval(tag::OFFSET, seconds);
         }
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
+        write_template(writer, self.template_attribute.as_ref(), version);
     }
 
     fn unique_identifier(&self) -> Option<&str> {
@@ -50,28 +49,4 @@ impl Payload for Request {
     }
 }
 
-/// KMIP 1.4 table 189.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// The new certificate.
-    pub unique_identifier: String,
-    /// Attributes that the server set of its own accord.
-    pub template_attribute: Option<TemplateAttribute>,
-}
-
-impl Payload for Response {
-    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
-        Ok(Self { unique_identifier: required_id(reader)?, template_attribute: read_template(reader)? })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
-        write_id(writer, Some(&self.unique_identifier));
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
-    }
-
-    fn unique_identifier(&self) -> Option<&str> {
-        Some(&self.unique_identifier)
-    }
-}
+names_a_new_object!("KMIP 1.4 table 189.", "The new certificate.");

@@ -2,7 +2,8 @@
 
 use ttlv::{Error, Reader, Writer};
 
-use super::{Payload, optional_id, required_id, write_id};
+use super::alike::names_a_new_object;
+use super::{Payload, optional_id, optional_template, write_id, write_template};
 use crate::{ProtocolVersion, TemplateAttribute, tag};
 
 /// KMIP 1.4 table 174.
@@ -21,10 +22,7 @@ impl Payload for Request {
         Ok(Self {
             unique_identifier: optional_id(reader)?,
             offset: reader.optional(tag::OFFSET)?.map(|item| item.interval()).transpose()?,
-            template_attribute: reader
-                .optional(tag::TEMPLATE_ATTRIBUTE)?
-                .map(|item| TemplateAttribute::read(&item))
-                .transpose()?,
+            template_attribute: optional_template(reader)?,
         })
     }
 
@@ -33,9 +31,7 @@ impl Payload for Request {
         if let Some(seconds) = self.offset {
             writer.interval(tag::OFFSET, seconds);
         }
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
+        write_template(writer, self.template_attribute.as_ref(), version);
     }
 
     fn unique_identifier(&self) -> Option<&str> {
@@ -43,34 +39,4 @@ impl Payload for Request {
     }
 }
 
-/// KMIP 1.4 table 175.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// The new key.
-    pub unique_identifier: String,
-    /// Attributes that the server set of its own accord.
-    pub template_attribute: Option<TemplateAttribute>,
-}
-
-impl Payload for Response {
-    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
-        Ok(Self {
-            unique_identifier: required_id(reader)?,
-            template_attribute: reader
-                .optional(tag::TEMPLATE_ATTRIBUTE)?
-                .map(|item| TemplateAttribute::read(&item))
-                .transpose()?,
-        })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>, version: ProtocolVersion) {
-        write_id(writer, Some(&self.unique_identifier));
-        if let Some(template) = &self.template_attribute {
-            template.write(tag::TEMPLATE_ATTRIBUTE, writer, version);
-        }
-    }
-
-    fn unique_identifier(&self) -> Option<&str> {
-        Some(&self.unique_identifier)
-    }
-}
+names_a_new_object!("KMIP 1.4 table 175.", "The new key.");

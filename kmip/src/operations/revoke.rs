@@ -2,7 +2,8 @@
 
 use ttlv::{Error, ErrorKind, Reader, Value, Writer};
 
-use super::{Payload, optional_id, required_id, write_id};
+use super::alike::names_the_object;
+use super::{Payload, optional_id, write_id};
 use crate::attribute::RevocationReason;
 use crate::{ProtocolVersion, tag};
 
@@ -46,23 +47,4 @@ impl Payload for Request {
     }
 }
 
-/// KMIP 1.4 table 215.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// The object.
-    pub unique_identifier: String,
-}
-
-impl Payload for Response {
-    fn read(reader: &mut Reader<'_>, _: ProtocolVersion) -> Result<Self, Error> {
-        Ok(Self { unique_identifier: required_id(reader)? })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>, _: ProtocolVersion) {
-        write_id(writer, Some(&self.unique_identifier));
-    }
-
-    fn unique_identifier(&self) -> Option<&str> {
-        Some(&self.unique_identifier)
-    }
-}
+names_the_object!("KMIP 1.4 table 215.", "The object.");
