@@ -1,9 +1,9 @@
 //! Requests that are put off: what Operation Pending, Poll and Cancel stand for here (KMIP 1.4 sections 4.27, 4.28, 6.7).
 //!
-//! What takes long is made while its caller waits, so what is asynchronous here is only *when* a request is carried out. A request whose client takes
-//! asynchronous answers is kept in the log for [`DEFER_S`], in which it can be canceled, and is then carried out by whichever
-//! node leads; or at once when its client asks for the outcome. Carrying out and keeping the outcome are one entry of the
-//! log, so a request is carried out once or not at all, and outcome and effect survive together.
+//! What takes long is made while its caller waits, so what is asynchronous here is only *when* a request is carried out. A
+//! request whose client takes asynchronous answers is kept in the log for [`DEFER_S`], in which it can be canceled, and is
+//! then carried out by whichever node leads; or at once when its client asks for the outcome. Carrying out and keeping the
+//! outcome are one entry of the log, so a request is carried out once or not at all, and outcome and effect survive together.
 
 use std::sync::Arc;
 
@@ -35,8 +35,9 @@ pub fn is_due(deferred: &Deferred, now: i64) -> bool {
     deferred.is_waiting() && (DEFER_S..=DEFERRED_S_MAX).contains(&age)
 }
 
-/// Whether the server puts an operation off at all. Cryptography is what a caller waits for, and may come in parts; pairs and
-/// derived keys are made beside the task that decides, while their caller waits; what asks about the server, or about a
+/// Whether the server puts an operation off at all. Cryptography is what a caller waits for, and may come in parts; pairs,
+/// derived keys and the pair of a tenant's first certificate are made beside the task that decides, while their caller
+/// waits; what asks about the server, or about a
 /// request that was put off, is answered at once.
 fn can_wait(operation: Operation) -> bool {
     use Operation as O;
@@ -52,7 +53,8 @@ fn can_wait(operation: Operation) -> bool {
             | O::RngRetrieve
             | O::RngSeed
     );
-    let takes_long = matches!(operation, O::CreateKeyPair | O::ReKeyKeyPair | O::DeriveKey);
+    let takes_long =
+        matches!(operation, O::CreateKeyPair | O::ReKeyKeyPair | O::DeriveKey | O::Certify | O::ReCertify);
     let asks = matches!(operation, O::Query | O::DiscoverVersions | O::Poll | O::Cancel);
     !(cryptographic || takes_long || asks)
 }
@@ -150,7 +152,11 @@ impl Call<'_, '_, '_> {
             )
         })?;
         let answer = match deferred.stage {
-            Stage::Waiting => settle(&deferred, self.context, self.draft)?.encoded.clone(),
+            Stage::Waiting => {
+                let outcome = settle(&deferred, self.context, self.draft)?;
+                self.served.extend(&outcome.served);
+                outcome.encoded
+            }
             Stage::Completed | Stage::Failed | Stage::Canceled => open(&deferred, ANSWER, self.context)?,
         };
         let response =

@@ -36,10 +36,18 @@ pub(super) fn carry_out(request: &Request, call: &mut Call<'_, '_, '_>) -> Resul
         }
     }
     let state = state(&own);
-    if object.is_none() && !matches!(state, State::Destroyed | State::DestroyedCompromised) {
-        return Err(Refusal::invalid_message(
-            "the object itself is missing; hint: only one whose State is Destroyed comes without",
-        ));
+    match (&object, matches!(state, State::Destroyed | State::DestroyedCompromised)) {
+        (None, false) => {
+            return Err(Refusal::invalid_message(
+                "the object itself is missing; hint: only one whose State is Destroyed comes without",
+            ));
+        }
+        (Some(_), true) => {
+            return Err(Refusal::invalid_field(
+                "an object whose State is Destroyed comes without its material; hint: leave one of the two out",
+            ));
+        }
+        (Some(_), false) | (None, true) => {}
     }
     let material = object.as_ref().map(|object| call.seal(id, object)).transpose()?;
     let initial = date(&own, StandardAttribute::InitialDate).unwrap_or(call.now());

@@ -53,6 +53,15 @@ fn what_one_server_exports_another_imports_and_exports_alike() {
 }
 
 #[test]
+fn an_object_that_says_it_is_destroyed_brings_no_material() {
+    let mut w = World::new();
+    for state in ["Destroyed", "DestroyedCompromised"] {
+        w.refused(&import(&format!("\"State\"={state} {KEY}")), R::InvalidField);
+    }
+    w.done(&import(&format!("\"State\"=Active {KEY}")));
+}
+
+#[test]
 fn a_destroyed_object_is_exported_without_its_material_and_imported_so() {
     let mut w = World::new();
     w.key();
